@@ -1,0 +1,194 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/**
+ * @file backend.h
+ * What a backend implements: the only Halyard header that backend code includes. A guide: backends/README.md.
+ *
+ * A backend is a shared object libhalyard_backend_<name>.so that exports one function, halyard_backend_<name>, of type
+ * haly_backend_entry. It returns a table of functions. The core copies the table and fills what is missing with
+ * functions that return HALY_ERR_UNSUPPORTED, so a short or sparse table is fine.
+ *
+ * Objects are the core's. The table states how many bytes the backend wants for each kind of object; the core hands it
+ * zeroed, 64-byte aligned blocks of that size ("private blocks") which stay at their address while the object lives,
+ * and nothing else. The core guarantees: no entry is called for a dead object; children end before their parent;
+ * entries for one object are not called at the same time except submit, query, wait and pointer_info, which are; no
+ * lock of the core is held across a call.
+ *
+ * Reporting failure: `return core->fail(status, scope, recovery, native_code, native_text, "format", …)`. A failure
+ * that shows later, of a queued command, goes to core->stream_failed(). A backend never prints, exits or aborts, keeps
+ * no mutable globals but the core's table and the vendor's symbols, and calls nothing of the vendor from destructors.
+ */
+#ifndef HALYARD_BACKEND_H
+#define HALYARD_BACKEND_H
+
+#include <halyard/command.h>
+#include <halyard/device.h>
+#include <halyard/event.h>
+#include <halyard/interop.h>
+#include <halyard/module.h>
+#include <halyard/plan.h>
+
+HALY_BEGIN_DECLS
+
+/** Major: must be equal. Minor: grows when entries are appended; any mix works. */
+#define HALY_BACKEND_ABI_MAJOR 1
+#define HALY_BACKEND_ABI_MINOR 0
+
+/** Marks the entry function; everything else in a backend is hidden. */
+#define HALY_BACKEND_EXPORT __attribute__((visibility("default")))
+
+/** A parameter of the backend's: HALYARD_<BACKEND>_<NAME>. It appears in `halyard info --env`. */
+typedef struct haly_backend_param {
+    const char *name;          /**< "threads": HALYARD_CPU_THREADS */
+    const char *type;          /**< grammar in words, for people */
+    const char *default_value; /**< as text */
+    const char *help;
+} haly_backend_param;
+
+/** What probe() finds without initialising anything. */
+typedef struct haly_backend_probe {
+    uint32_t struct_size;
+    uint32_t device_count; /**< 0 when unknown before enumeration and at least one may be there: then set `maybe` */
+    uint32_t maybe;
+    uint32_t reserved;
+    char version[64]; /**< of driver or runtime, "" when unknown */
+} haly_backend_probe;
+
+typedef struct haly_backend_context_desc {
+    uint32_t struct_size;
+    uint32_t flags; /**< HALY_CONTEXT_… */
+    const haly_ext *ext;
+} haly_backend_context_desc;
+
+/** A block of device memory that the core sub-allocates. */
+typedef struct haly_segment_desc {
+    uint32_t struct_size;
+    uint32_t flags;     /**< HALY_MEMORY_DEDICATED, … */
+    uint64_t size;      /**< a multiple of 2 MiB, or of the alignment when dedicated */
+    uint64_t alignment; /**< power of two */
+    /** Not NULL (devices with HALY_CAP_PLACEMENT only): the segment must stand exactly here. The range is reserved by
+     * the core with PROT_NONE; the backend maps over it and, on free, leaves it PROT_NONE again, with no gap in time.
+     */
+    void *place;
+} haly_segment_desc;
+
+/** What plan_create() says of a plan of the backend's own. */
+typedef struct haly_backend_plan {
+    uint32_t struct_size;
+    uint32_t reserved;
+    uint64_t workspace_bytes;
+    char path[96]; /**< for haly_plan_info, without the backend's name: "quantized_matmul avx512" */
+} haly_backend_plan;
+
+/** What the core offers a backend. Valid for the life of the process. */
+typedef struct haly_core_table {
+    uint32_t struct_size;
+    uint16_t abi_major, abi_minor;
+
+    /** Writes the calling thread's failure detail and returns `status`. native_text may be NULL; it is copied. */
+    haly_status (*fail)(haly_status status, haly_error_scope scope, haly_error_recovery recovery, int64_t native_code,
+                        const char *native_text, const char *format, ...) HALY_PRINTF_LIKE(6, 7);
+
+    /** One log line at a level of haly_log_level. */
+    void (*log)(haly_log_level level, const char *format, ...) HALY_PRINTF_LIKE(2, 3);
+
+    /** Value in force of a parameter the backend declared: "threads" for HALYARD_CPU_THREADS. Text that stays valid. */
+    const char *(*param)(const char *backend, const char *name);
+
+    /**
+     * A queued command failed. `stream` is the core's token from stream_create. Sequences count the stream's commands
+     * from 1. The first failure of a stream is kept; the core lets dependents see it. The calling thread's detail is
+     * not touched. May be called from any thread.
+     */
+    void (*stream_failed)(void *stream, uint64_t sequence, haly_status status, haly_error_scope scope,
+                          haly_error_recovery recovery, int64_t native_code, const char *text);
+
+    /** HALY_OK, or the first failure of the stream, for the `status` argument of host calls. Any thread. */
+    haly_status (*stream_status)(void *stream);
+} haly_core_table;
+
+/** The table of a backend. Append-only; see the file comment for the general rules. */
+typedef struct haly_backend_table {
+    uint32_t struct_size; /**< HALY_SIZE_THROUGH(haly_backend_table, last member it sets) */
+    uint16_t abi_major, abi_minor;
+    const char *name;    /**< [a-z0-9_]{1,32}; must match the file and the entry */
+    const char *version; /**< of the backend itself */
+    const haly_backend_param *params;
+    uint32_t param_count;
+    uint32_t reserved;
+
+    /** Bytes of the private blocks; 0 is fine. */
+    uint32_t device_size, context_size, segment_size, stream_size, event_size, module_size, kernel_size, plan_size;
+
+    /** Is the backend usable here? Initialises no vendor library. @return HALY_OK, or HALY_ERR_UNAVAILABLE and why. */
+    haly_status (*probe)(haly_backend_probe *out_probe);
+
+    /** Number of devices. May initialise the vendor's library; called at most once per instance. */
+    haly_status (*device_count)(uint32_t *out_count);
+    haly_status (*device_open)(uint32_t index, void *device, haly_device_spec *out_spec);
+    void (*device_close)(void *device);
+    haly_status (*device_sample)(void *device, haly_device_sample *out_sample);
+
+    haly_status (*context_open)(void *device, void *context, const haly_backend_context_desc *desc);
+    void (*context_close)(void *context);
+    /** Gives up without calling the vendor: wake own threads, leak the rest. */
+    void (*context_abandon)(void *context);
+
+    haly_status (*segment_alloc)(void *context, void *segment, const haly_segment_desc *desc, void **out_address);
+    /** Called only for idle segments. */
+    void (*segment_free)(void *context, void *segment);
+    haly_status (*host_alloc)(void *context, uint64_t size, void **out_address);
+    void (*host_free)(void *context, void *address, uint64_t size);
+    haly_status (*host_register)(void *context, void *address, uint64_t size);
+    void (*host_unregister)(void *context, void *address, uint64_t size);
+    /** HALY_MEMORY_FOREIGN for device memory of the vendor's that is not ours, else HALY_MEMORY_UNKNOWN. */
+    haly_memory_class (*pointer_info)(void *context, const void *address);
+
+    /** `token` is the core's, for core->stream_failed. */
+    haly_status (*stream_create)(void *context, void *stream, const haly_stream_desc *desc, void *token);
+    haly_status (*stream_wrap)(void *context, void *stream, const haly_native *native, void *token);
+    /** Called only when the stream is idle. */
+    void (*stream_destroy)(void *stream);
+    /** Sequence of the last command that has finished, all before it included. */
+    haly_status (*stream_query)(void *stream, uint64_t *out_completed);
+    /** Waits until command `sequence` has finished. HALY_OK, HALY_TIMEOUT. */
+    haly_status (*stream_wait)(void *stream, uint64_t sequence, uint64_t deadline);
+    /**
+     * Queues records. Copies all it needs before it returns, except memory named by copies and host calls. Commands get
+     * the sequences first_sequence, +1, …. Never waits for queued work, may wait for room. On failure *out_accepted
+     * is how many records were taken; the others had no effect. An unknown kind is HALY_ERR_UNSUPPORTED before
+     * anything is queued. Progress needs no further call.
+     */
+    haly_status (*submit)(void *stream, const void *records, uint64_t bytes, uint64_t first_sequence,
+                          uint64_t *out_accepted);
+
+    haly_status (*event_create)(void *context, void *event, uint32_t flags);
+    void (*event_destroy)(void *event);
+    /** HALY_OK or HALY_NOT_READY, of the latest record; never-recorded events do not come here. */
+    haly_status (*event_query)(void *event);
+    haly_status (*event_wait)(void *event, uint64_t deadline);
+    haly_status (*event_elapsed)(void *start, void *end, int64_t *out_nanoseconds);
+
+    haly_status (*module_load)(void *context, void *module, const haly_module_desc *desc);
+    void (*module_unload)(void *module);
+    /** out_info->arguments must stay valid as long as the module. */
+    haly_status (*kernel_get)(void *module, void *kernel, const char *name, haly_kernel_info *out_info);
+    void (*kernel_release)(void *kernel);
+
+    /** HALY_ERR_UNSUPPORTED lets the core lower the operator to the portable kernels. The description was checked, its
+     *  domain is never NULL, its version never 0, and it is valid during the call only. */
+    haly_status (*plan_create)(void *context, void *plan, const haly_op_desc *desc, haly_backend_plan *out_plan);
+    void (*plan_destroy)(void *plan);
+
+    /** `kind` is that of the object whose private block is given. */
+    haly_status (*native_get)(haly_object_kind kind, void *block, haly_native *out_native);
+
+    /** haly_shutdown(): stop the backend's threads; queued work may be left undone. Calls no vendor function. */
+    void (*shutdown)(void);
+} haly_backend_table;
+
+/** The one exported function. Called once per process; `core` stays valid. */
+typedef haly_status (*haly_backend_entry)(const haly_core_table *core, const haly_backend_table **out_table);
+
+HALY_END_DECLS
+
+#endif

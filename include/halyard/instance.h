@@ -1,0 +1,130 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/**
+ * @file instance.h
+ * The instance: what was discovered on this machine and the configuration in force.
+ *
+ * Configuration is a list of declared parameters. Each has a name ("backend"), an environment variable
+ * ("HALYARD_BACKEND"), a type, a default and a help text; `halyard info --env` prints them. A value given to
+ * haly_instance_create() wins over the environment, which wins over the default; the administrator's policy file
+ * bounds them all.                                                                                        [CFG-001]
+ */
+#ifndef HALYARD_INSTANCE_H
+#define HALYARD_INSTANCE_H
+
+#include <halyard/error.h>
+
+HALY_BEGIN_DECLS
+
+typedef enum haly_log_level {
+    HALY_LOG_OFF = 0,
+    HALY_LOG_ERROR = 1,
+    HALY_LOG_WARN = 2,
+    HALY_LOG_INFO = 3,
+    HALY_LOG_DEBUG = 4,
+    HALY_LOG_LEVEL_MAX_ENUM = 0x7fffffff
+} haly_log_level;
+
+/** Receives one line without a newline. May be called from any thread, several at a time; must not call Halyard. */
+typedef void (*haly_log_fn)(void *user, haly_log_level level, const char *text);
+
+/** One parameter set by the program: {"backend", "cpu"}. */
+typedef struct haly_param {
+    const char *name;
+    const char *value;
+} haly_param;
+
+typedef struct haly_instance_desc {
+    uint32_t struct_size; /**< HALY_INSTANCE_DESC_INIT */
+    uint32_t flags;       /**< 0 */
+    const haly_param *params;
+    uint32_t param_count;
+    uint32_t param_size; /**< sizeof(haly_param) when param_count is not 0 */
+    haly_log_fn log;     /**< NULL: nothing is logged unless HALYARD_LOG names a level, then to stderr */
+    void *log_user;
+    haly_log_level log_level; /**< with `log`: the most detailed level it wants; 0: HALY_LOG_WARN */
+    uint32_t reserved;        /**< 0 */
+    const haly_ext *ext;      /**< none defined */
+} haly_instance_desc;
+#define HALY_INSTANCE_DESC_INIT HALY_INIT(haly_instance_desc, ext)
+
+/** What became of a backend. */
+typedef enum haly_backend_state {
+    HALY_BACKEND_READY = 0,       /**< loaded and probed; has at least one device */
+    HALY_BACKEND_UNAVAILABLE = 1, /**< present, cannot be used here; `reason` says why */
+    HALY_BACKEND_REFUSED = 2,     /**< its file is not to be trusted, or its ABI does not fit */
+    HALY_BACKEND_FILTERED = 3,    /**< left out by HALYARD_BACKEND; its file was not opened */
+    HALY_BACKEND_DENIED = 4,      /**< left out by the administrator's policy; its file was not opened */
+    HALY_BACKEND_STATE_MAX_ENUM = 0x7fffffff
+} haly_backend_state;
+
+/** One backend file that was found. Pointers stay valid as long as the instance. */
+typedef struct haly_backend_info {
+    uint32_t struct_size; /**< HALY_BACKEND_INFO_INIT */
+    haly_backend_state state;
+    haly_status status; /**< why it is not ready: the status behind `reason`; HALY_OK when ready */
+    uint32_t device_count;
+    const char *name;
+    const char *version; /**< the backend's own, "" when it was not opened */
+    const char *path;    /**< of the file */
+    const char *reason;  /**< one sentence, "" when ready */
+    uint16_t abi_major, abi_minor;
+    uint32_t reserved;
+} haly_backend_info;
+#define HALY_BACKEND_INFO_INIT HALY_INIT(haly_backend_info, reserved)
+
+/** One declared parameter with the value in force. Pointers stay valid as long as the instance. */
+typedef struct haly_param_info {
+    uint32_t struct_size; /**< HALY_PARAM_INFO_INIT */
+    uint32_t reserved;
+    const char *name;     /**< "backend" */
+    const char *variable; /**< "HALYARD_BACKEND" */
+    const char *type;     /**< grammar in words: "list of backend names", "size", … */
+    const char *help;
+    const char *default_value; /**< as text */
+    const char *value;         /**< in force */
+    const char *source;        /**< "default", "environment" or "program" */
+} haly_param_info;
+#define HALY_PARAM_INFO_INIT HALY_INIT(haly_param_info, source)
+
+/**
+ * Reads the configuration and discovers backends: searches the trusted directory and HALYARD_BACKEND_PATH, opens
+ * what selection could use, and probes it. Probing initialises no vendor library.                        [INST-001]
+ * A named backend (HALYARD_BACKEND without ^) that does not exist or cannot be used is an error here, with its
+ * reason; selection never lands elsewhere.                                                               [INST-002]
+ * @param desc NULL for the documented defaults.
+ * @param out_instance one reference, given back with haly_instance_release().
+ * @return HALY_OK; HALY_ERR_INVALID (desc, or a parameter: the message names the variable and its grammar);
+ *         HALY_ERR_NOT_FOUND (no such backend; names the nearest); HALY_ERR_UNAVAILABLE, HALY_ERR_POLICY,
+ *         HALY_ERR_PERMISSION, HALY_ERR_VERSION (a named backend cannot be used); HALY_ERR_HOST_OOM; HALY_ERR_IO.
+ * May block on the file system. Any thread; instances are independent of each other. Since 1.0.
+ */
+HALY_API haly_status haly_instance_create(const haly_instance_desc *desc, haly_instance **out_instance);
+
+/** Adds a reference. NULL is fine. Since 1.0. */
+HALY_API void haly_instance_retain(haly_instance *instance);
+
+/** Gives a reference back; the last one frees the instance once its contexts are gone. NULL is fine. Since 1.0. */
+HALY_API void haly_instance_release(haly_instance *instance);
+
+/** Number of backend files found, usable or not. Since 1.0. */
+HALY_API haly_status haly_backend_count(haly_instance *instance, uint32_t *out_count);
+
+/** The index-th of them, in search order. @return HALY_OK; HALY_ERR_INVALID (index, struct_size). Since 1.0. */
+HALY_API haly_status haly_backend_info_get(haly_instance *instance, uint32_t index, haly_backend_info *out_info);
+
+/** Number of declared parameters, those of loaded backends included. Since 1.0. */
+HALY_API haly_status haly_param_count(haly_instance *instance, uint32_t *out_count);
+
+/** The index-th of them. @return HALY_OK; HALY_ERR_INVALID (index, struct_size). Since 1.0. */
+HALY_API haly_status haly_param_info_get(haly_instance *instance, uint32_t index, haly_param_info *out_info);
+
+/**
+ * Stops Halyard's own threads and refuses further work with HALY_ERR_SHUTTING_DOWN, in the whole process. Meant for
+ * programs that want a defined end; a process may also just exit. Never calls a vendor library. Idempotent.
+ * [INST-003] Since 1.0.
+ */
+HALY_API void haly_shutdown(void);
+
+HALY_END_DECLS
+
+#endif
