@@ -1,0 +1,36 @@
+# SPDX-License-Identifier: Apache-2.0
+# Options, and the two interface targets every target of ours links: the public headers and the warning set.
+option(HALYARD_BUILD_TESTS "Build the tests and the conformance suite's fakes (needs CMocka)" ${PROJECT_IS_TOP_LEVEL})
+option(HALYARD_BUILD_BENCH "Build the benchmarks" ${PROJECT_IS_TOP_LEVEL})
+option(HALYARD_WITH_ONEDNN "Build the cpu backend's optional oneDNN object (needs libdnnl)" ON)
+option(HALYARD_WERROR "Warnings are errors" ${PROJECT_IS_TOP_LEVEL})
+set(HALYARD_SANITIZE "" CACHE STRING "Sanitizers, for example address,undefined or thread")
+set(HALYARD_POLICY_FILE "/etc/halyard/policy.conf" CACHE STRING "Path of the administrator's policy file")
+set(HALYARD_BACKEND_DIR "${CMAKE_INSTALL_FULL_LIBDIR}/halyard" CACHE STRING "Trusted directory of backends")
+
+set(CMAKE_C_STANDARD 11)
+set(CMAKE_C_STANDARD_REQUIRED ON)
+set(CMAKE_C_EXTENSIONS OFF)
+set(CMAKE_C_VISIBILITY_PRESET hidden)
+set(CMAKE_POSITION_INDEPENDENT_CODE ON)
+set(CMAKE_EXPORT_COMPILE_COMMANDS ON)
+if(NOT CMAKE_BUILD_TYPE)
+  set(CMAKE_BUILD_TYPE RelWithDebInfo CACHE STRING "Build type" FORCE)
+endif()
+if(PROJECT_IS_TOP_LEVEL)
+  set(CMAKE_RUNTIME_OUTPUT_DIRECTORY ${CMAKE_BINARY_DIR}/bin)
+  set(CMAKE_LIBRARY_OUTPUT_DIRECTORY ${CMAKE_BINARY_DIR}/lib)
+endif()
+
+add_library(halyard_headers INTERFACE)
+target_include_directories(halyard_headers INTERFACE
+  $<BUILD_INTERFACE:${PROJECT_SOURCE_DIR}/include> $<INSTALL_INTERFACE:${CMAKE_INSTALL_INCLUDEDIR}>)
+
+add_library(halyard_warnings INTERFACE)
+target_compile_options(halyard_warnings INTERFACE
+  -Wall -Wextra -Wpedantic -Wconversion -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wvla -Wundef
+  $<$<BOOL:${HALYARD_WERROR}>:-Werror> -fno-math-errno -ffp-contract=off)
+if(HALYARD_SANITIZE)
+  target_compile_options(halyard_warnings INTERFACE -fsanitize=${HALYARD_SANITIZE} -fno-omit-frame-pointer)
+  target_link_options(halyard_warnings INTERFACE -fsanitize=${HALYARD_SANITIZE})
+endif()
