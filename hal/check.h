@@ -1,0 +1,27 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The struct_size rules of halyard/base.h, once: ABI-001 for inputs, ABI-002 for outputs, ABI-003 for arrays. */
+#ifndef HAL_CHECK_H
+#define HAL_CHECK_H
+
+#include "error.h"
+
+/*
+ * Copies an input struct into `copy` (known_size bytes, zero-filled behind what the caller's version has).
+ * `baseline` is the 1.0 size. `name` names the struct in messages. A NULL `input` gives all zero with struct_size set.
+ */
+haly_status check_input(const void *input, uint32_t baseline, uint32_t known_size, const char *name, void *copy);
+#define CHECK_INPUT(input_, type_, last_1_0_, copy_)                                                                   \
+    check_input((input_), HALY_SIZE_THROUGH(type_, last_1_0_), (uint32_t)sizeof(type_), #type_, (copy_))
+
+/* Copies `value` (known_size bytes) into the caller's output struct, never past its struct_size, which is kept. */
+haly_status check_output(void *output, uint32_t baseline, uint32_t known_size, const char *name, const void *value);
+#define CHECK_OUTPUT(output_, type_, last_1_0_, value_)                                                                \
+    check_output((output_), HALY_SIZE_THROUGH(type_, last_1_0_), (uint32_t)sizeof(type_), #type_, (value_))
+
+/* The chain may hold only optional links when nothing in it is known. */
+haly_status check_no_ext(const haly_ext *ext, const char *name);
+
+/* NULL, or valid UTF-8 of at most 63 bytes without control characters. */
+haly_status check_name(const char *name);
+
+#endif

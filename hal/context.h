@@ -1,0 +1,50 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* A context: what it is opened on, the objects it holds, and the parts that serve it. */
+#ifndef HAL_CONTEXT_H
+#define HAL_CONTEXT_H
+
+#include <pthread.h>
+
+#include "device.h"
+
+struct memory;     /* memory.h: address window, allocator, pinned memory */
+struct plan_cache; /* plan.h: eager plans and the operator kernels */
+struct service;    /* service.h: the thread that runs what a deferred stream waits for */
+
+struct haly_context {
+    struct object object;
+    haly_instance *instance;
+    haly_device *device;
+    const haly_backend_table *backend; /* the device's backend's completed table */
+    void *block;                       /* the backend's */
+    uint32_t flags;                    /* HALY_CONTEXT_… */
+    bool native_addresses;             /* no address of this context is ever translated */
+
+    pthread_mutex_t lock;   /* the object list, names, and the list of timelines */
+    struct object *objects; /* first of the list */
+    struct timeline *timelines;
+
+    _Atomic uint32_t latched;  /* haly_status of the fault in force, 0 while healthy */
+    _Atomic uint32_t failures; /* streams that failed since open: 0 keeps the failure path out of the way */
+    haly_error fault;          /* written once, before latched */
+
+    struct memory *memory;
+    struct plan_cache *plans;
+    struct service *service; /* started on first need, under lock */
+};
+
+/* HALY_OK, or the latched fault with its detail. */
+haly_status context_check(haly_context *context);
+
+/* Latches a fault of context scope or wider; the first one stays. */
+void context_latch(haly_context *context, const haly_error *error);
+
+/* ENTRY for a child object: also refuses when its context has latched. */
+#define ENTRY_LIVE(handle_, kind_, context_)                                                                           \
+    do {                                                                                                               \
+        ENTRY(handle_, kind_);                                                                                         \
+        if (UNLIKELY(atomic_load_explicit(&(context_)->latched, memory_order_relaxed) != 0))                           \
+            return context_check(context_);                                                                            \
+    } while (0)
+
+#endif

@@ -1,0 +1,32 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Modules and kernels, and building launch records. */
+#ifndef HAL_KERNEL_H
+#define HAL_KERNEL_H
+
+#include "stream.h"
+
+struct haly_module {
+    struct object object;
+    void *block;
+    _Atomic uint32_t holds; /* kernels and queued work that keep it */
+};
+
+struct haly_kernel {
+    struct object object;
+    haly_module *module;
+    void *block;
+    haly_kernel_info info;         /* arguments point into the backend's */
+    haly_argument_info *arguments; /* checked copy */
+};
+
+/* Bytes of the launch record for a kernel. */
+uint32_t launch_record_bytes(const haly_kernel *kernel);
+
+/*
+ * Checks grid, group and argument bytes against kernel and device, and writes the record (public form) with the packed
+ * arguments. Addresses in the arguments are not looked at: launch_check_addresses() does that.
+ */
+haly_status launch_record_write(haly_kernel *kernel, const haly_launch_desc *desc, void *record);
+haly_status launch_check_addresses(haly_context *context, const haly_kernel *kernel, const void *arguments);
+
+#endif

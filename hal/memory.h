@@ -1,0 +1,48 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Memory as the rest of the core sees it: opening, resolving addresses, and allocating for internal needs. */
+#ifndef HAL_MEMORY_H
+#define HAL_MEMORY_H
+
+#include <stdbool.h>
+
+#include <halyard/memory.h>
+
+#include "error.h"
+
+struct timeline;
+
+/* What a range of addresses is, and where the backend finds it. */
+struct memory_view {
+    void *native; /* the backend's address */
+    haly_memory_class memory_class;
+    haly_context *context; /* NULL for host memory that is not ours */
+};
+
+/* Opens and closes the memory of a context. Closing requires idle streams, and frees everything, leaked or not. */
+haly_status memory_open(haly_context *context, uint64_t memory_limit, uint64_t window_bytes);
+void memory_close(haly_context *context);
+
+/* Address window, for haly_context_info; zeros when there is none. */
+void memory_window(haly_context *context, uint64_t *out_base, uint64_t *out_bytes);
+
+/*
+ * Resolves [address, address + size) for a command in `context`. HALY_ERR_INVALID, with a message that begins with
+ * `what`
+ * ("dst"), when the range starts in an allocation and leaves it, touches freed memory, or wraps around.
+ * Device memory of another context resolves too; the caller looks at view.context.
+ */
+haly_status memory_resolve(haly_context *context, const void *address, uint64_t size, const char *what,
+                           struct memory_view *out_view);
+
+/* The backend's address for one that was resolved before; NULL stays NULL, host addresses stay as they are.
+ * Cheap: one table look-up, none in contexts with native addresses. */
+void *memory_translate(haly_context *context, const void *address);
+
+/* Stream-ordered allocation on behalf of the core (workspaces), and its free behind what was submitted since. */
+haly_status memory_alloc_ordered(haly_context *context, struct timeline *timeline, uint64_t size, void **out_address);
+void memory_free_ordered(haly_context *context, struct timeline *timeline, void *address);
+
+/* Drops what pending frees hold on a timeline that has ended; called when a stream is destroyed. */
+void memory_timeline_ended(haly_context *context, struct timeline *timeline);
+
+#endif

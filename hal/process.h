@@ -1,0 +1,27 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The process: the fork token, shutdown, and threads of ours. */
+#ifndef HAL_PROCESS_H
+#define HAL_PROCESS_H
+
+#include <pthread.h>
+#include <stdbool.h>
+
+#include "error.h"
+
+/* Makes sure the fork token exists and belongs to this process; after a fork it starts a new generation.
+ * Called by haly_instance_create() only. HALY_ERR_SHUTTING_DOWN after haly_shutdown(). */
+haly_status process_enter(void);
+bool process_is_shutting_down(void);
+
+/* Starts a named thread with all signals blocked. */
+haly_status process_thread_start(pthread_t *out_thread, const char *name, void *(*run)(void *), void *argument);
+
+/* CLOCK_MONOTONIC in nanoseconds. */
+uint64_t process_now(void);
+
+/* The moment a deadline given in nanoseconds from now passes; UINT64_MAX for HALY_FOREVER. */
+uint64_t process_deadline(uint64_t nanoseconds);
+/* What is left of it, 0 when it has passed, HALY_FOREVER for UINT64_MAX. */
+uint64_t process_remaining(uint64_t moment);
+
+#endif
