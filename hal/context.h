@@ -33,6 +33,9 @@ struct haly_context {
     struct service *service; /* started on first need, under lock */
 };
 
+/* Renames a context; names are unique among the live contexts of its instance. */
+haly_status context_rename(haly_context *context, const char *name);
+
 /* HALY_OK, or the latched fault with its detail. */
 haly_status context_check(haly_context *context);
 

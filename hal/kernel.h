@@ -19,6 +19,10 @@ struct haly_kernel {
     haly_argument_info *arguments; /* checked copy */
 };
 
+/* Destroy one that no queued work uses and that was taken out of its context. */
+void module_destroy(struct object *object);
+void kernel_destroy(struct object *object);
+
 /* Bytes of the launch record for a kernel. */
 uint32_t launch_record_bytes(const haly_kernel *kernel);
 

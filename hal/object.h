@@ -23,8 +23,14 @@ struct object {
     char name[OBJECT_NAME_BYTES];
 };
 
-/* The current process's generation, wiped to 0 by fork and by haly_shutdown(): one comparison finds stale handles. */
-extern const volatile uint32_t *process_generation;
+/* The current process's generation, wiped to 0 by fork and by haly_shutdown(): one comparison finds stale handles.
+ * The pointer changes once, before the first handle exists. */
+extern _Atomic uint32_t *process_generation;
+
+static inline uint32_t process_current_generation(void)
+{
+    return atomic_load_explicit(process_generation, memory_order_relaxed);
+}
 
 #define LIKELY(condition) __builtin_expect(!!(condition), 1)
 #define UNLIKELY(condition) __builtin_expect(!!(condition), 0)
@@ -33,7 +39,7 @@ static inline bool object_is_usable(const void *handle, uint32_t kind)
 {
     const struct object *object = handle;
     return object != NULL && atomic_load_explicit(&object->kind, memory_order_relaxed) == kind &&
-           object->generation == *process_generation;
+           object->generation == process_current_generation();
 }
 
 /* Why it is not: NULL, wrong kind, dead, from before a fork, or shutting down. */

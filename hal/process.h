@@ -16,6 +16,9 @@ bool process_is_shutting_down(void);
 /* Starts a named thread with all signals blocked. */
 haly_status process_thread_start(pthread_t *out_thread, const char *name, void *(*run)(void *), void *argument);
 
+/* pthread_cond_wait() for at most so many nanoseconds; false when they passed. */
+bool process_timed_wait(pthread_cond_t *condition, pthread_mutex_t *mutex, uint64_t nanoseconds);
+
 /* CLOCK_MONOTONIC in nanoseconds. */
 uint64_t process_now(void);
 

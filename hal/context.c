@@ -1,0 +1,290 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Opening, latching and ending contexts. */
+#include "context.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "block.h"
+#include "check.h"
+#include "event.h"
+#include "graph.h"
+#include "instance.h"
+#include "kernel.h"
+#include "memory.h"
+#include "plan.h"
+#include "process.h"
+#include "retire.h"
+#include "service.h"
+#include "stream.h"
+#include "timeline.h"
+
+/* All live contexts of the process, for unique names. */
+static pthread_mutex_t list_lock = PTHREAD_MUTEX_INITIALIZER;
+static haly_context *contexts;
+
+static haly_context *find_named(const haly_instance *instance, const char *name)
+{
+    for (haly_context *context = contexts; context != NULL; context = (haly_context *)context->object.next)
+        if (context->instance == instance && strcmp(context->object.name, name) == 0)
+            return context;
+    return NULL;
+}
+
+haly_status context_rename(haly_context *context, const char *name)
+{
+    haly_status status = HALY_OK;
+    pthread_mutex_lock(&list_lock);
+    const haly_context *holder = name[0] != '\0' ? find_named(context->instance, name) : NULL;
+    if (holder != NULL && holder != context)
+        status = FAIL(HALY_ERR_INVALID, "the name \"%s\" is taken by the context with id %llu", name,
+                      (unsigned long long)holder->object.id);
+    else
+        snprintf(context->object.name, sizeof context->object.name, "%s", name);
+    pthread_mutex_unlock(&list_lock);
+    return status;
+}
+
+static void enlist(haly_context *context)
+{
+    pthread_mutex_lock(&list_lock);
+    context->object.next = (struct object *)contexts;
+    if (contexts != NULL)
+        contexts->object.previous = &context->object;
+    contexts = context;
+    pthread_mutex_unlock(&list_lock);
+}
+
+static void delist(haly_context *context)
+{
+    pthread_mutex_lock(&list_lock);
+    if (context->object.previous != NULL)
+        context->object.previous->next = context->object.next;
+    else if (contexts == context)
+        contexts = (haly_context *)context->object.next;
+    if (context->object.next != NULL)
+        context->object.next->previous = context->object.previous;
+    context->object.previous = context->object.next = NULL;
+    pthread_mutex_unlock(&list_lock);
+}
+
+haly_status context_check(haly_context *context)
+{
+    if (LIKELY(atomic_load_explicit(&context->latched, memory_order_acquire) == 0))
+        return HALY_OK;
+    return error_restore(&context->fault);
+}
+
+void context_latch(haly_context *context, const haly_error *error)
+{
+    pthread_mutex_lock(&context->lock);
+    if (context->latched == 0) {
+        context->fault = *error;
+        atomic_store_explicit(&context->latched, (uint32_t)error->status, memory_order_release);
+    }
+    pthread_mutex_unlock(&context->lock);
+}
+
+static bool addresses_are_native(const haly_device *device, uint32_t flags)
+{
+    const uint64_t wanted =
+        HALY_CAP_NATIVE_ADDRESSES | ((flags & HALY_CONTEXT_MOVABLE) != 0 ? (uint64_t)HALY_CAP_PLACEMENT : 0U);
+    return (device->spec.capabilities & wanted) == wanted;
+}
+
+static haly_status context_allocate(haly_instance *instance, haly_device *device, uint32_t flags,
+                                    haly_context **out_context)
+{
+    const haly_backend_table *backend = &device->backend->table;
+    haly_context *context = calloc(1, sizeof *context);
+    if (context == NULL)
+        return fail_host_oom("a context", sizeof *context);
+    context->block = block_create(backend->context_size);
+    if (context->block == NULL) {
+        free(context);
+        return fail_host_oom("a backend's context", backend->context_size);
+    }
+    object_init(&context->object, HALY_OBJECT_CONTEXT, context);
+    context->instance = instance;
+    context->device = device;
+    context->backend = backend;
+    context->flags = flags;
+    context->native_addresses = addresses_are_native(device, flags);
+    context->fault = (haly_error){HALY_ERROR_INIT};
+    pthread_mutex_init(&context->lock, NULL);
+    *out_context = context;
+    return HALY_OK;
+}
+
+static void context_free(haly_context *context)
+{
+    haly_instance *instance = context->instance;
+    atomic_store(&context->object.kind, 0);
+    pthread_mutex_destroy(&context->lock);
+    block_destroy(context->block);
+    free(context);
+    haly_instance_release(instance);
+}
+
+static haly_status context_start(haly_context *context, const haly_context_desc *desc)
+{
+    const haly_backend_context_desc backend_desc = {sizeof backend_desc, desc->flags, desc->ext};
+    TRY_BACKEND(context->device->backend->name,
+                context->backend->context_open(context->device->block, context->block, &backend_desc));
+    haly_status status = memory_open(context, desc->memory_limit, desc->window_bytes);
+    if (status != HALY_OK)
+        goto err_context;
+    status = plans_open(context);
+    if (status != HALY_OK)
+        goto err_memory;
+    status = context_rename(context, desc->name != NULL ? desc->name : "");
+    if (status != HALY_OK)
+        goto err_plans;
+    return HALY_OK;
+
+err_plans:
+    plans_close(context);
+err_memory:
+    memory_close(context);
+err_context:
+    context->backend->context_close(context->block);
+    return status;
+}
+
+haly_status haly_context_open(haly_instance *instance, const haly_context_desc *desc, haly_context **out_context)
+{
+    haly_context_desc checked;
+    haly_context *context = NULL;
+    ENTRY(instance, HALY_OBJECT_INSTANCE);
+    REQUIRE(out_context);
+    TRY(CHECK_INPUT(desc, haly_context_desc, ext, &checked));
+    TRY(check_name(checked.name));
+    if ((checked.flags & ~(uint32_t)HALY_CONTEXT_MOVABLE) != 0)
+        return FAIL(HALY_ERR_INVALID, "haly_context_desc.flags has unknown bits: 0x%x", checked.flags);
+    if (checked.device == NULL)
+        TRY(device_default(instance, &checked.device));
+    ENTRY(checked.device, HALY_OBJECT_DEVICE);
+    if (checked.device->instance != instance)
+        return FAIL(HALY_ERR_INVALID, "haly_context_desc.device belongs to another instance");
+    TRY(context_allocate(instance, checked.device, checked.flags, &context));
+    haly_instance_retain(instance);
+    const haly_status status = context_start(context, &checked);
+    if (status != HALY_OK) {
+        context_free(context);
+        return status;
+    }
+    enlist(context);
+    *out_context = context;
+    return HALY_OK;
+}
+
+void haly_context_retain(haly_context *context)
+{
+    object_retain(context, HALY_OBJECT_CONTEXT);
+}
+
+/* Takes the first object of a kind out of the context; NULL when there is none left. */
+static struct object *take_first(haly_context *context, uint32_t kind)
+{
+    pthread_mutex_lock(&context->lock);
+    struct object *object = context->objects;
+    while (object != NULL && object->kind != kind)
+        object = object->next;
+    pthread_mutex_unlock(&context->lock);
+    if (object != NULL)
+        object_unpublish(object);
+    return object;
+}
+
+/* Everything is idle: ends what is left, users before what they use. */
+static void context_finish(haly_context *context)
+{
+    static const struct {
+        uint32_t kind;
+        void (*destroy)(struct object *object);
+    } order[] = {
+        {HALY_OBJECT_GRAPH, graph_destroy},   {HALY_OBJECT_PLAN, plan_destroy},     {HALY_OBJECT_EVENT, event_destroy},
+        {HALY_OBJECT_STREAM, stream_destroy}, {HALY_OBJECT_KERNEL, kernel_destroy}, {HALY_OBJECT_MODULE, module_destroy},
+    };
+    service_end(context);
+    for (size_t i = 0; i < sizeof order / sizeof *order; i++) {
+        if (order[i].kind == HALY_OBJECT_KERNEL)
+            plans_close(context);
+        for (struct object *object; (object = take_first(context, order[i].kind)) != NULL;)
+            order[i].destroy(object);
+    }
+    events_close(context);
+    memory_close(context);
+    context->backend->context_close(context->block);
+    context_free(context);
+}
+
+static void context_destroy(struct object *object)
+{
+    haly_context *context = (haly_context *)object;
+    delist(context);
+    atomic_store(&object->kind, 0);
+    if (context->latched == HALY_ERR_ABANDONED)
+        return; /* leaked whole: the device's threads may still look at it */
+    retire_context(context, context_finish);
+}
+
+void haly_context_release(haly_context *context)
+{
+    object_release(context, HALY_OBJECT_CONTEXT, context_destroy);
+}
+
+haly_status haly_context_abandon(haly_context *context)
+{
+    ENTRY(context, HALY_OBJECT_CONTEXT);
+    haly_error error = {HALY_ERROR_INIT,
+                        .status = HALY_ERR_ABANDONED,
+                        .scope = HALY_SCOPE_CONTEXT,
+                        .recovery = HALY_RECOVER_RECREATE,
+                        .function = "haly_context_abandon",
+                        .message = "the context was abandoned"};
+    context_latch(context, &error);
+    service_wake(context);
+    context->backend->context_abandon(context->block);
+    return HALY_OK;
+}
+
+haly_status haly_context_sync(haly_context *context, uint64_t deadline)
+{
+    ENTRY_LIVE(context, HALY_OBJECT_CONTEXT, context);
+    const uint64_t moment = process_deadline(deadline);
+    haly_status status = HALY_OK, failure = HALY_OK;
+    for (uint32_t skip = 0; status == HALY_OK; skip++) {
+        pthread_mutex_lock(&context->lock);
+        struct timeline *timeline = context->timelines;
+        for (uint32_t i = 0; i < skip && timeline != NULL; i++)
+            timeline = timeline->next;
+        if (timeline != NULL)
+            timeline_retain(timeline);
+        pthread_mutex_unlock(&context->lock);
+        if (timeline == NULL)
+            break;
+        const uint64_t sequence = timeline_submitted(timeline);
+        status = timeline_wait(timeline, sequence, process_remaining(moment));
+        if (status == HALY_OK && failure == HALY_OK)
+            failure = timeline_status(timeline, sequence);
+        timeline_release(timeline);
+    }
+    if (status == HALY_TIMEOUT)
+        return FAIL(HALY_TIMEOUT, "the context's streams were not idle within %llu ns", (unsigned long long)deadline);
+    return status != HALY_OK ? status : failure;
+}
+
+haly_status haly_context_info_get(haly_context *context, haly_context_info *out_info)
+{
+    ENTRY(context, HALY_OBJECT_CONTEXT);
+    haly_context_info info = {HALY_CONTEXT_INFO_INIT,
+                              .flags = context->flags,
+                              .id = context->object.id,
+                              .device = context->device,
+                              .name = context->object.name,
+                              .status = (haly_status)context->latched,
+                              .addresses_are_native = context->native_addresses};
+    memory_window(context, &info.window_base, &info.window_bytes);
+    return CHECK_OUTPUT(out_info, haly_context_info, window_bytes, &info);
+}

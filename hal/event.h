@@ -1,0 +1,39 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Events and their records. A record is one point of a stream with a pooled event of the backend's; an event points at its
+ * latest record, and waits keep the record they were bound to.
+ */
+#ifndef HAL_EVENT_H
+#define HAL_EVENT_H
+
+#include "stream.h"
+
+struct event_record {
+    _Atomic uint32_t references;
+    uint32_t flags; /* HALY_EVENT_… of the backend's event */
+    struct event_record *next; /* in the context's pool */
+    haly_context *context;
+    struct timeline *timeline; /* counted; NULL while pooled */
+    uint64_t sequence;
+    void *block; /* the backend's event */
+};
+
+struct haly_event {
+    struct object object;
+    uint32_t flags;
+    pthread_mutex_t lock;
+    struct event_record *latest; /* counted; NULL: never recorded */
+};
+
+void event_record_retain(struct event_record *record);
+void event_record_release(struct event_record *record);
+
+/* Called by the submit path when a record command got its sequence. */
+void event_record_bind(struct event_record *record, struct timeline *timeline, uint64_t sequence);
+
+void event_destroy(struct object *object);
+
+/* Destroys the pool of an idle context. */
+void events_close(haly_context *context);
+
+#endif

@@ -1,0 +1,173 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* References, ids, names and liveness of every object. */
+#include "object.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "check.h"
+#include "context.h"
+#include "process.h"
+
+static _Atomic uint64_t last_id;
+
+const char *object_kind_name(uint32_t kind)
+{
+    static const char *const names[] = {"dead object", "instance", "device", "context", "stream", "event",
+                                        "module",      "kernel",   "plan",   "graph",   "communicator"};
+    return kind < sizeof names / sizeof *names ? names[kind] : "object of unknown kind";
+}
+
+haly_status object_refuse(const char *function, const void *handle, uint32_t kind)
+{
+    const char *wanted = object_kind_name(kind);
+    const struct object *object = handle;
+    haly_status status = HALY_ERR_INVALID;
+    char why[128];
+    if (process_is_shutting_down()) {
+        status = HALY_ERR_SHUTTING_DOWN;
+        snprintf(why, sizeof why, "haly_shutdown() was called");
+    } else if (object == NULL) {
+        snprintf(why, sizeof why, "the %s is NULL", wanted);
+    } else if (object->kind != kind) {
+        snprintf(why, sizeof why, "expected a %s, found a %s", wanted, object_kind_name(object->kind));
+    } else {
+        status = HALY_ERR_FORKED;
+        snprintf(why, sizeof why, "the %s was made before fork(); create a new instance in the child", wanted);
+    }
+    return error_set(function, status, HALY_SCOPE_CALL, HALY_RECOVER_NONE, 0, NULL, "%s: %s", function, why);
+}
+
+void object_init(struct object *object, haly_object_kind kind, haly_context *context)
+{
+    memset(object, 0, sizeof *object);
+    object->generation = process_current_generation();
+    object->references = 1;
+    object->id = atomic_fetch_add_explicit(&last_id, 1, memory_order_relaxed) + 1;
+    object->context = context;
+    atomic_store_explicit(&object->kind, (uint32_t)kind, memory_order_release);
+}
+
+/* The holder of a name among a context's objects of one kind; under the context's lock. */
+static struct object *find_by_name(haly_context *context, uint32_t kind, const char *name)
+{
+    for (struct object *object = context->objects; object != NULL; object = object->next)
+        if (object->kind == kind && strcmp(object->name, name) == 0)
+            return object;
+    return NULL;
+}
+
+static haly_status name_taken(const struct object *holder, const char *name)
+{
+    return FAIL(HALY_ERR_INVALID, "the name \"%s\" is taken by the %s with id %llu", name,
+                object_kind_name(holder->kind), (unsigned long long)holder->id);
+}
+
+haly_status object_publish(struct object *object, const char *name)
+{
+    haly_context *context = object->context;
+    haly_status status = HALY_OK;
+    TRY(check_name(name));
+    pthread_mutex_lock(&context->lock);
+    if (name != NULL && name[0] != '\0') {
+        const struct object *holder = find_by_name(context, object->kind, name);
+        if (holder != NULL)
+            status = name_taken(holder, name);
+        else
+            snprintf(object->name, sizeof object->name, "%s", name);
+    }
+    if (status == HALY_OK) {
+        object->next = context->objects;
+        if (object->next != NULL)
+            object->next->previous = object;
+        context->objects = object;
+    }
+    pthread_mutex_unlock(&context->lock);
+    return status;
+}
+
+void object_unpublish(struct object *object)
+{
+    haly_context *context = object->context;
+    pthread_mutex_lock(&context->lock);
+    if (object->previous != NULL)
+        object->previous->next = object->next;
+    else if (context->objects == object)
+        context->objects = object->next;
+    if (object->next != NULL)
+        object->next->previous = object->previous;
+    object->next = object->previous = NULL;
+    pthread_mutex_unlock(&context->lock);
+    atomic_store_explicit(&object->kind, 0, memory_order_release);
+}
+
+void object_retain(void *handle, haly_object_kind kind)
+{
+    struct object *object = handle;
+    if (object_is_usable(object, (uint32_t)kind))
+        atomic_fetch_add_explicit(&object->references, 1, memory_order_relaxed);
+}
+
+void object_release(void *handle, haly_object_kind kind, void (*destroy)(struct object *object))
+{
+    struct object *object = handle;
+    if (object_is_usable(object, (uint32_t)kind) &&
+        atomic_fetch_sub_explicit(&object->references, 1, memory_order_acq_rel) == 1)
+        destroy(object);
+}
+
+uint64_t haly_object_id(const void *object)
+{
+    return object != NULL ? ((const struct object *)object)->id : 0;
+}
+
+static haly_status context_object_rename(haly_context *context, struct object *object, const char *name)
+{
+    haly_status status = HALY_OK;
+    pthread_mutex_lock(&context->lock);
+    const struct object *holder = name[0] != '\0' ? find_by_name(context, object->kind, name) : NULL;
+    if (holder != NULL && holder != object)
+        status = name_taken(holder, name);
+    else
+        snprintf(object->name, sizeof object->name, "%s", name);
+    pthread_mutex_unlock(&context->lock);
+    return status;
+}
+
+haly_status haly_object_name_set(void *object, const char *name)
+{
+    struct object *named = object;
+    REQUIRE(object);
+    if (!object_is_usable(object, named->kind) || named->kind == 0)
+        return object_refuse(__func__, object, named->kind != 0 ? named->kind : HALY_OBJECT_STREAM);
+    TRY(check_name(name));
+    name = name != NULL ? name : "";
+    if (named->kind == HALY_OBJECT_CONTEXT)
+        return context_rename((haly_context *)object, name);
+    if (named->context == NULL)
+        return FAIL(HALY_ERR_INVALID, "a %s has no name of the program's", object_kind_name(named->kind));
+    return context_object_rename(named->context, named, name);
+}
+
+haly_status haly_context_find(haly_context *context, haly_object_kind kind, const char *name, uint64_t id,
+                              void **out_object)
+{
+    ENTRY(context, HALY_OBJECT_CONTEXT);
+    REQUIRE(out_object);
+    if (kind < HALY_OBJECT_STREAM || kind > HALY_OBJECT_GRAPH || kind == HALY_OBJECT_KERNEL)
+        return FAIL(HALY_ERR_INVALID, "kind is %s; streams, events, modules, plans and graphs can be found",
+                    object_kind_name((uint32_t)kind));
+    struct object *found = NULL;
+    pthread_mutex_lock(&context->lock);
+    for (struct object *object = context->objects; object != NULL && found == NULL; object = object->next)
+        if (object->kind == (uint32_t)kind && (name != NULL ? strcmp(object->name, name) == 0 : object->id == id))
+            found = object;
+    pthread_mutex_unlock(&context->lock);
+    if (found == NULL && name != NULL)
+        return FAIL(HALY_ERR_NOT_FOUND, "the context has no %s named \"%s\"", object_kind_name((uint32_t)kind), name);
+    if (found == NULL)
+        return FAIL(HALY_ERR_NOT_FOUND, "the context has no %s with id %llu", object_kind_name((uint32_t)kind),
+                    (unsigned long long)id);
+    *out_object = found;
+    return HALY_OK;
+}

@@ -1,0 +1,24 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Retiring: what was released while queued work may still use it is destroyed when that work has finished, by the
+ * releasing thread when it is idle already, else by one background thread of the process. So release never waits.
+ */
+#ifndef HAL_RETIRE_H
+#define HAL_RETIRE_H
+
+#include "object.h"
+
+/* Destroys `object` once all that was submitted so far in its context has finished. The object was taken out of its
+ * context. Without memory to remember it, the object is leaked rather than destroyed under running work. */
+void retire(struct object *object, void (*destroy)(struct object *object));
+
+/* Calls `finish` once nothing of the context is being retired and all its streams are idle. */
+void retire_context(haly_context *context, void (*finish)(haly_context *context));
+
+/* In a child of fork: the thread and what it waited for are the parent's. */
+void retire_forked(void);
+
+/* haly_shutdown(): stops the thread; what it held is left alone. */
+void retire_stop(void);
+
+#endif
