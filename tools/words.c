@@ -1,0 +1,68 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Numbers and enumerators as people write them. */
+#include <string.h>
+
+#include "tool.h"
+
+const char *text_bytes(uint64_t bytes, char out[TEXT_MAX])
+{
+    static const char *const units[] = {"B", "KiB", "MiB", "GiB", "TiB", "PiB"};
+    const size_t last = sizeof units / sizeof *units - 1;
+    double value = (double)bytes;
+    size_t unit = 0;
+    while (value >= 1024 && unit < last) {
+        value /= 1024;
+        unit++;
+    }
+    snprintf(out, TEXT_MAX, unit == 0 ? "%.0f %s" : "%.1f %s", value, units[unit]);
+    return out;
+}
+
+const char *text_dtypes(uint64_t bits, char out[TEXT_MAX])
+{
+    size_t used = 0;
+    out[0] = '\0';
+    for (int i = 1; i < 64; i++) {
+        const char *name = haly_dtype_name((haly_dtype)i);
+        if ((bits >> i & 1) == 0 || used + strlen(name) + 2 > TEXT_MAX)
+            continue;
+        used += (size_t)snprintf(out + used, TEXT_MAX - used, "%s%s", used == 0 ? "" : " ", name);
+    }
+    return out;
+}
+
+const char *text_device_kind(haly_device_kind kind)
+{
+    static const char *const names[] = {"cpu", "gpu", "npu", "other"};
+    return (size_t)kind < sizeof names / sizeof *names ? names[kind] : "unknown";
+}
+
+const char *text_backend_state(haly_backend_state state)
+{
+    static const char *const names[] = {"ready", "unavailable", "refused", "filtered", "denied"};
+    return (size_t)state < sizeof names / sizeof *names ? names[state] : "unknown";
+}
+
+const char *capability_name(size_t index, uint64_t *out_bit)
+{
+    static const struct {
+        uint64_t bit;
+        const char *name;
+    } list[] = {
+        {HALY_CAP_NATIVE_ADDRESSES, "native_addresses"},
+        {HALY_CAP_PLACEMENT, "placement"},
+        {HALY_CAP_PAGEABLE_COPY, "pageable_copy"},
+        {HALY_CAP_HOST_CALL, "host_call"},
+        {HALY_CAP_KERNELS, "kernels"},
+        {HALY_CAP_OPERATOR_KERNELS, "operator_kernels"},
+        {HALY_CAP_PLANS, "plans"},
+        {HALY_CAP_TIMING, "timing"},
+        {HALY_CAP_WRAP_STREAM, "wrap_stream"},
+        {HALY_CAP_DETERMINISTIC, "deterministic"},
+        {HALY_CAP_HOST_REGISTER, "host_register"},
+    };
+    if (index >= sizeof list / sizeof *list)
+        return NULL;
+    *out_bit = list[index].bit;
+    return list[index].name;
+}
