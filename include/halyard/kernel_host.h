@@ -1,0 +1,227 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/**
+ * @file kernel_host.h
+ * Part of kernel.h: the host branch. A region is a loop over the items, a barrier is nothing, local memory is the stack of
+ * the thread that runs the group, and each kernel exports a description from which it is found, checked and called.
+ */
+#ifndef HALYARD_KERNEL_HOST_H
+#define HALYARD_KERNEL_HOST_H
+
+#include <halyard/kernel_target.h>
+#include <halyard/kernel_arguments.h>
+
+/* Items a group may have at most; sizes HALY_PRIVATE. Define it before the include to save stack. */
+#ifndef HALY_MAX_ITEMS
+#define HALY_MAX_ITEMS 1024
+#endif
+
+#ifndef HALY_KERNEL_SUFFIX
+#define HALY_KERNEL_SUFFIX /* nothing */
+#endif
+
+/** Which group of which launch `entry` is to run. */
+struct haly_group {
+    haly_u32 group[3];    /**< index of the group */
+    haly_u32 groups[3];   /**< groups in the grid */
+    haly_u32 size[3];     /**< items of a group; at most max_items in all */
+    haly_u32 reserved[7]; /**< 0 */
+};
+
+/** One field of the packed argument block. */
+struct haly_kernel_argument {
+    haly_u32 offset;
+    haly_u32 size;
+    haly_u8 is_address; /**< 1: a device address, 8 bytes */
+    haly_u8 is_const;   /**< 1: an address that is only read through, or a value */
+    haly_u8 reserved[6];
+};
+
+enum haly_kernel_flags {
+    HALY_KERNEL_SHARES_LINES = 1 /**< groups may write one 64-byte line: see rule R6 */
+};
+
+/** What `haly_kernel_meta_<name>` holds. It only grows at the end; struct_size says how far it reaches. */
+struct haly_kernel_meta {
+    haly_u32 struct_size;
+    haly_u32 argument_count;
+    const struct haly_kernel_argument *arguments;
+    haly_u32 argument_bytes; /**< of the packed block, laid out and aligned as a C struct; at most 8-byte alignment */
+    haly_u32 group_size[3];  /**< compiled group size; 0 = any */
+    haly_u32 flags;          /**< enum haly_kernel_flags */
+    const char *name;
+    /** Runs one group. Re-entrant; blocks on nothing; touches only what the arguments name. */
+    void (*entry)(const struct haly_group *group, const void *arguments);
+    haly_u32 max_items; /**< items a group may have */
+    haly_u32 reserved;
+};
+
+#define HALY_KERNEL_EXPORT __attribute__((visibility("default")))
+/* A const object at file scope would be local to the file in C++. */
+#ifdef __cplusplus
+#define HALY_KERNEL_DECLARE_ extern "C"
+#define HALY_KERNEL_DEFINITION_ extern "C"
+#else
+#define HALY_KERNEL_DECLARE_ extern
+#define HALY_KERNEL_DEFINITION_
+#endif
+
+/** The exported symbol of a kernel's description. */
+#define HALY_KERNEL_META(name) HALY_CAT(HALY_CAT(haly_kernel_meta_, name), HALY_KERNEL_SUFFIX)
+
+/* ---- arguments ---- */
+#define HALY_TYPE_IN(type) const type *
+#define HALY_TYPE_OUT(type) type *
+#define HALY_TYPE_INOUT(type) type *
+#define HALY_TYPE_VAL(type) type
+#define HALY_FACTS_IN 1, 1
+#define HALY_FACTS_OUT 1, 0
+#define HALY_FACTS_INOUT 1, 0
+#define HALY_FACTS_VAL 0, 1
+#define HALY_PARAMETER_(kname, kind, type, arg) HALY_TYPE_##kind(type) arg
+#define HALY_FIELD_(kname, kind, type, arg) HALY_TYPE_##kind(type) arg;
+#define HALY_PASS_(kname, kind, type, arg) haly_a->arg
+#define HALY_ROW_(kname, kind, type, arg)                                                                              \
+    {(haly_u32)offsetof(struct kname##_arguments, arg), (haly_u32)sizeof(HALY_TYPE_##kind(type)), HALY_FACTS_##kind, {0}}
+
+/* ---- declaring ---- */
+#define HALY_GROUP_SIZE(x, y, z) (x, y, z, 0)
+#define HALY_GROUP_SIZE_SHARED_LINES(x, y, z) (x, y, z, HALY_KERNEL_SHARES_LINES)
+#define HALY_KERNEL(name, ...) HALY_KERNEL_DEFINE(name, 0, 0, 0, 0, __VA_ARGS__)
+#define HALY_KERNEL_SIZED(name, size, ...) HALY_KERNEL_DEFINE(name, HALY_UNWRAP size, __VA_ARGS__)
+#define HALY_KERNEL_DEFINE(...) HALY_KERNEL_DEFINE_(__VA_ARGS__)
+/* The entry copies the group with the compiled sizes as constants, so that loops over items have known lengths. */
+#define HALY_KERNEL_DEFINE_(kname, sx, sy, sz, kflags, ...)                                                            \
+    HALY_INLINE void kname##_body(const struct haly_group *haly_g,                                                     \
+                                  HALY_MAP_COMMA(HALY_PARAMETER_, kname, __VA_ARGS__));                                \
+    struct kname##_arguments {                                                                                         \
+        HALY_MAP(HALY_FIELD_, kname, __VA_ARGS__)                                                                      \
+    };                                                                                                                 \
+    static void kname##_entry(const struct haly_group *haly_launched, const void *haly_packed)                         \
+    {                                                                                                                  \
+        const struct kname##_arguments *haly_a = (const struct kname##_arguments *)haly_packed;                        \
+        struct haly_group haly_sized = *haly_launched;                                                                 \
+        haly_sized.size[0] = (sx) != 0 ? (sx) : haly_launched->size[0];                                                \
+        haly_sized.size[1] = (sy) != 0 ? (sy) : haly_launched->size[1];                                                \
+        haly_sized.size[2] = (sz) != 0 ? (sz) : haly_launched->size[2];                                                \
+        kname##_body(&haly_sized, HALY_MAP_COMMA(HALY_PASS_, kname, __VA_ARGS__));                                     \
+    }                                                                                                                  \
+    static const struct haly_kernel_argument kname##_table[] = {HALY_MAP_COMMA(HALY_ROW_, kname, __VA_ARGS__)};        \
+    HALY_KERNEL_DECLARE_ const struct haly_kernel_meta HALY_KERNEL_META(kname) HALY_KERNEL_EXPORT;                     \
+    HALY_KERNEL_DEFINITION_ const struct haly_kernel_meta HALY_KERNEL_META(kname) = {                                  \
+        (haly_u32)sizeof(struct haly_kernel_meta),                                                                     \
+        HALY_COUNT(__VA_ARGS__),                                                                                       \
+        kname##_table,                                                                                                 \
+        (haly_u32)sizeof(struct kname##_arguments),                                                                    \
+        {sx, sy, sz},                                                                                                  \
+        kflags,                                                                                                        \
+        HALY_TEXT(kname),                                                                                              \
+        kname##_entry,                                                                                                 \
+        HALY_MAX_ITEMS,                                                                                                \
+        0};                                                                                                            \
+    HALY_INLINE void kname##_body(const struct haly_group *haly_g __attribute__((unused)),                             \
+                                  HALY_MAP_COMMA(HALY_PARAMETER_, kname, __VA_ARGS__))
+
+#define HALY_GROUP_FN HALY_INLINE
+#define HALY_GROUP_PARAM const struct haly_group *haly_g __attribute__((unused))
+#define HALY_GROUP_ARG haly_g
+
+/* ---- in the body ---- */
+#define HALY_LOCAL(type, name, count) type name[count] __attribute__((aligned(64)))
+#define HALY_PRIVATE(type, name) type name[HALY_MAX_ITEMS] __attribute__((aligned(64)))
+#define HALY_PRIVATE_ARRAY(type, name, count) type name[count][HALY_MAX_ITEMS] __attribute__((aligned(64)))
+#define HALY_P(name, t) name[t]
+#define HALY_P2(name, x, y) name[(y) * haly_g->size[0] + (x)]
+#define HALY_P3(name, x, y, z) name[((z) * haly_g->size[1] + (y)) * haly_g->size[0] + (x)]
+#define HALY_PA(name, i, t) name[i][t]
+#define HALY_GROUP(d) (haly_g->group[d])
+#define HALY_GROUPS(d) (haly_g->groups[d])
+#define HALY_SIZE(d) (haly_g->size[d])
+#define HALY_ITEM_COUNT (haly_g->size[0] * haly_g->size[1] * haly_g->size[2])
+#define HALY_GLOBAL_INDEX(t) ((haly_u64)haly_g->group[0] * HALY_ITEM_COUNT + (t))
+
+/* ---- regions ---- */
+/* Items of one region are independent of each other (R3), which is just what these tell the vectoriser. */
+#if defined(__clang__)
+#define HALY_INDEPENDENT _Pragma("clang loop vectorize(assume_safety)")
+#pragma clang diagnostic ignored "-Wpass-failed" /* not every region can be vectorised, and need not be */
+#define HALY_UNROLL _Pragma("clang loop unroll(full)")
+#else
+#define HALY_INDEPENDENT _Pragma("GCC ivdep")
+#define HALY_UNROLL _Pragma("GCC unroll 32")
+#endif
+
+HALY_INLINE haly_u32 haly_items_below(const struct haly_group *haly_g, haly_u64 limit)
+{
+    return limit < HALY_ITEM_COUNT ? (haly_u32)limit : HALY_ITEM_COUNT;
+}
+
+/* The switch makes `break` end the item, as it does where a region is not a loop. */
+#define HALY_ITEMS_BELOW_NB(t, limit)                                                                                  \
+    HALY_INDEPENDENT for (haly_u32 t = 0, t##_end = haly_items_below(haly_g, (limit)); t < t##_end; t++) switch (0)    \
+    default:
+#define HALY_ITEMS_NB(t)                                                                                               \
+    HALY_INDEPENDENT for (haly_u32 t = 0, t##_end = HALY_ITEM_COUNT; t < t##_end; t++) switch (0)                      \
+    default:
+#define HALY_ITEMS2_NB(x, y)                                                                                           \
+    for (haly_u32 y = 0, y##_end = haly_g->size[1]; y < y##_end; y++)                                                  \
+        HALY_INDEPENDENT for (haly_u32 x = 0, x##_end = haly_g->size[0]; x < x##_end; x++) switch (0)                  \
+        default:
+#define HALY_ITEMS3_NB(x, y, z)                                                                                        \
+    for (haly_u32 z = 0, z##_end = haly_g->size[2]; z < z##_end; z++)                                                  \
+        HALY_ITEMS2_NB(x, y)
+/* One thread runs the group, so the barrier that a region's end stands for is nothing here. */
+#define HALY_ITEMS(t) HALY_ITEMS_NB(t)
+#define HALY_ITEMS_BELOW(t, limit) HALY_ITEMS_BELOW_NB(t, limit)
+#define HALY_ITEMS2(x, y) HALY_ITEMS2_NB(x, y)
+#define HALY_ITEMS3(x, y, z) HALY_ITEMS3_NB(x, y, z)
+
+/* ---- atomics: relaxed, on HALY_GLOBAL or HALY_LOCAL_MEMORY; each returns the value before ---- */
+#define HALY_ATOMIC_(op, builtin, type, suffix)                                                                        \
+    HALY_FN type haly_atomic_##op##_##suffix(type *address, type value)                                                \
+    {                                                                                                                  \
+        return builtin(address, value, __ATOMIC_RELAXED);                                                              \
+    }
+#define HALY_ATOMIC_SELECT_(op, compare, type, suffix)                                                                 \
+    HALY_FN type haly_atomic_##op##_##suffix(type *address, type value)                                                \
+    {                                                                                                                  \
+        type old = __atomic_load_n(address, __ATOMIC_RELAXED);                                                         \
+        while (value compare old &&                                                                                    \
+               !__atomic_compare_exchange_n(address, &old, value, 1, __ATOMIC_RELAXED, __ATOMIC_RELAXED)) {            \
+        }                                                                                                              \
+        return old;                                                                                                    \
+    }
+#define HALY_ATOMICS_(type, suffix)                                                                                    \
+    HALY_ATOMIC_(add, __atomic_fetch_add, type, suffix)                                                                \
+    HALY_ATOMIC_(and, __atomic_fetch_and, type, suffix)                                                                \
+    HALY_ATOMIC_(or, __atomic_fetch_or, type, suffix)                                                                  \
+    HALY_ATOMIC_(xor, __atomic_fetch_xor, type, suffix)                                                                \
+    HALY_ATOMIC_(exchange, __atomic_exchange_n, type, suffix)                                                          \
+    HALY_ATOMIC_SELECT_(min, <, type, suffix)                                                                          \
+    HALY_ATOMIC_SELECT_(max, >, type, suffix)                                                                          \
+    /** Stores `value` if `expected` was there. */                                                                     \
+    HALY_FN type haly_atomic_compare_exchange_##suffix(type *address, type expected, type value)                       \
+    {                                                                                                                  \
+        __atomic_compare_exchange_n(address, &expected, value, 0, __ATOMIC_RELAXED, __ATOMIC_RELAXED);                 \
+        return expected;                                                                                               \
+    }
+HALY_ATOMICS_(haly_u32, u32)
+HALY_ATOMICS_(haly_i32, i32)
+
+/** Four floats that move as one 16-byte access; the address must be a multiple of 16. */
+typedef struct haly_f32x4 {
+    float x, y, z, w;
+} haly_f32x4;
+
+HALY_FN haly_f32x4 haly_load_f32x4(HALY_GLOBAL const float *address)
+{
+    haly_f32x4 value;
+    __builtin_memcpy(&value, __builtin_assume_aligned(address, 16), sizeof value);
+    return value;
+}
+
+HALY_FN void haly_store_f32x4(HALY_GLOBAL float *address, haly_f32x4 value)
+{
+    __builtin_memcpy(__builtin_assume_aligned(address, 16), &value, sizeof value);
+}
+
+#endif
