@@ -1,3 +1,29 @@
 # SPDX-License-Identifier: Apache-2.0
-# What is installed beside the targets: headers, pkg-config file, CMake package.
+# What is installed beside the programs and backends: headers, pkg-config file, CMake package. Both descriptions find the
+# rest from where they stand, so an installed tree can be moved.
+include(CMakePackageConfigHelpers)
+
+# In a build tree, too, the library finds its backends in the folder halyard/ beside it, also inside another project's.
+set_target_properties(halyard PROPERTIES LIBRARY_OUTPUT_DIRECTORY ${CMAKE_BINARY_DIR}/lib)
+
 install(DIRECTORY ${PROJECT_SOURCE_DIR}/include/halyard DESTINATION ${CMAKE_INSTALL_INCLUDEDIR} FILES_MATCHING PATTERN "*.h")
+
+# find_package(Halyard) gives Halyard::halyard, the name that add_subdirectory() gives as well.
+set(HALYARD_CMAKE_DIR ${CMAKE_INSTALL_LIBDIR}/cmake/Halyard)
+set_target_properties(halyard_headers PROPERTIES EXPORT_NAME headers)
+install(TARGETS halyard halyard_headers EXPORT HalyardTargets
+  LIBRARY DESTINATION ${CMAKE_INSTALL_LIBDIR} ARCHIVE DESTINATION ${CMAKE_INSTALL_LIBDIR})
+install(EXPORT HalyardTargets NAMESPACE Halyard:: DESTINATION ${HALYARD_CMAKE_DIR})
+configure_package_config_file(${PROJECT_SOURCE_DIR}/cmake/HalyardConfig.cmake.in
+  ${PROJECT_BINARY_DIR}/HalyardConfig.cmake INSTALL_DESTINATION ${HALYARD_CMAKE_DIR}
+  NO_SET_AND_CHECK_MACRO NO_CHECK_REQUIRED_COMPONENTS_MACRO)
+write_basic_package_version_file(${PROJECT_BINARY_DIR}/HalyardConfigVersion.cmake COMPATIBILITY SameMajorVersion)
+install(FILES ${PROJECT_BINARY_DIR}/HalyardConfig.cmake ${PROJECT_BINARY_DIR}/HalyardConfigVersion.cmake
+  ${PROJECT_SOURCE_DIR}/cmake/HalyardKernel.cmake DESTINATION ${HALYARD_CMAKE_DIR})
+
+# pkg-config: the way from the folder of halyard.pc to the prefix depends on how deep the library folder is.
+file(RELATIVE_PATH HALYARD_PC_TO_PREFIX /prefix/${CMAKE_INSTALL_LIBDIR}/pkgconfig /prefix)
+string(REGEX REPLACE "/$" "" HALYARD_PC_TO_PREFIX "${HALYARD_PC_TO_PREFIX}")
+configure_file(${PROJECT_SOURCE_DIR}/cmake/halyard.pc.in ${PROJECT_BINARY_DIR}/halyard.pc @ONLY)
+install(FILES ${PROJECT_BINARY_DIR}/halyard.pc DESTINATION ${CMAKE_INSTALL_LIBDIR}/pkgconfig)
+install(FILES ${PROJECT_SOURCE_DIR}/LICENSE DESTINATION ${CMAKE_INSTALL_DOCDIR})
