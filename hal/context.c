@@ -9,7 +9,6 @@
 #include "check.h"
 #include "event.h"
 #include "graph.h"
-#include "instance.h"
 #include "kernel.h"
 #include "memory.h"
 #include "plan.h"
@@ -203,8 +202,9 @@ static void context_finish(haly_context *context)
         uint32_t kind;
         void (*destroy)(struct object *object);
     } order[] = {
-        {HALY_OBJECT_GRAPH, graph_destroy},   {HALY_OBJECT_PLAN, plan_destroy},     {HALY_OBJECT_EVENT, event_destroy},
-        {HALY_OBJECT_STREAM, stream_destroy}, {HALY_OBJECT_KERNEL, kernel_destroy}, {HALY_OBJECT_MODULE, module_destroy},
+        {HALY_OBJECT_GRAPH, graph_destroy},   {HALY_OBJECT_PLAN, plan_destroy},
+        {HALY_OBJECT_EVENT, event_destroy},   {HALY_OBJECT_STREAM, stream_destroy},
+        {HALY_OBJECT_KERNEL, kernel_destroy}, {HALY_OBJECT_MODULE, module_destroy},
     };
     service_end(context);
     for (size_t i = 0; i < sizeof order / sizeof *order; i++) {

@@ -28,6 +28,9 @@ struct haly_context {
     _Atomic uint32_t failures; /* streams that failed since open: 0 keeps the failure path out of the way */
     haly_error fault;          /* written once, before latched */
 
+    struct event_record *idle_records;             /* pool of event records; under lock */
+    struct event_record *busy_records, *busy_last; /* released, not known to have finished; oldest first */
+
     struct memory *memory;
     struct plan_cache *plans;
     struct service *service; /* started on first need, under lock */

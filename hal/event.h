@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Events and their records. A record is one point of a stream with a pooled event of the backend's; an event points at its
- * latest record, and waits keep the record they were bound to.
+ * Events and their records. A record is one point of a stream with a pooled event of the backend's; an event points at
+ * its latest record, and waits keep the record they were bound to.
  */
 #ifndef HAL_EVENT_H
 #define HAL_EVENT_H
@@ -10,7 +10,7 @@
 
 struct event_record {
     _Atomic uint32_t references;
-    uint32_t flags; /* HALY_EVENT_… of the backend's event */
+    uint32_t flags;            /* HALY_EVENT_… of the backend's event */
     struct event_record *next; /* in the context's pool */
     haly_context *context;
     struct timeline *timeline; /* counted; NULL while pooled */

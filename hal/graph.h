@@ -11,6 +11,9 @@ haly_status capture_append(haly_stream *stream, const void *records, uint64_t by
 /* An event recorded, or waited for, inside a capture: at replay the event itself is recorded or waited for. */
 haly_status capture_event(haly_stream *stream, uint16_t kind, haly_event *event);
 
+/* Memory that the captured commands use (workspaces): freed with the graph. */
+haly_status capture_keep_memory(haly_stream *stream, void *address);
+
 /* A stream that goes away while it is captured. */
 void capture_discard(haly_stream *stream);
 

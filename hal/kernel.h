@@ -6,17 +6,17 @@
 #include "stream.h"
 
 struct haly_module {
-    struct object object;
+    struct object object; /* its kernels hold references too */
     void *block;
-    _Atomic uint32_t holds; /* kernels and queued work that keep it */
 };
 
 struct haly_kernel {
     struct object object;
-    haly_module *module;
+    haly_module *module; /* counted */
     void *block;
-    haly_kernel_info info;         /* arguments point into the backend's */
-    haly_argument_info *arguments; /* checked copy */
+    haly_kernel_info info;
+    haly_argument_info *arguments; /* checked copy of the backend's table */
+    char name[];
 };
 
 /* Destroy one that no queued work uses and that was taken out of its context. */

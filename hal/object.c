@@ -13,7 +13,7 @@ static _Atomic uint64_t last_id;
 
 const char *object_kind_name(uint32_t kind)
 {
-    static const char *const names[] = {"dead object", "instance", "device", "context", "stream", "event",
+    static const char *const names[] = {"dead object", "instance", "device", "context", "stream",      "event",
                                         "module",      "kernel",   "plan",   "graph",   "communicator"};
     return kind < sizeof names / sizeof *names ? names[kind] : "object of unknown kind";
 }

@@ -53,6 +53,7 @@ haly_status process_enter(void)
         status = token_map();
     if (status == HALY_OK && *token == 0) {
         retire_forked();
+        services_forked();
         *token = ++last_generation;
         process_generation = token;
     }

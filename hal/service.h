@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The service thread of a context: runs what the backend's queue cannot take, in stream order. A stream becomes *deferred*
- * when a command must wait for the host's help (a pageable copy that needs staging, a host call, an event of another
- * backend or of a deferred stream); later commands queue behind it, are issued in order, then the stream is direct again.
+ * The service thread of a context: runs what the backend's queue cannot take, in stream order. A stream becomes
+ * *deferred* when a command must wait for the host's help (a pageable copy that needs staging, a host call, an event of
+ * another backend or of a deferred stream); later commands queue behind it, are issued in order, then the stream is
+ * direct again.
  */
 #ifndef HAL_SERVICE_H
 #define HAL_SERVICE_H
@@ -22,6 +23,9 @@ void service_wake(haly_context *context);
 
 /* Stops the thread of an idle context and frees what it held. */
 void service_end(haly_context *context);
+
+/* In a child of fork: the threads are the parent's. */
+void services_forked(void);
 
 /* haly_shutdown(): stops all service threads; work they had is left undone. */
 void services_stop(void);

@@ -4,8 +4,8 @@
  * captured, deferred or resolved in place and given to the backend.
  *
  * Records are made in public form: addresses as the program knows them and core objects (struct haly_kernel *, struct
- * haly_plan *, struct event_record *) where halyard/command.h speaks of private blocks. stream_submit() turns them into
- * the backend's form, in place.
+ * haly_plan *, struct event_record *) where halyard/command.h speaks of private blocks. stream_resolve() turns them
+ * into the backend's form, in place.
  */
 #ifndef HAL_STREAM_H
 #define HAL_STREAM_H
@@ -22,14 +22,17 @@ enum stream_gate {
     STREAM_WRAPPED = 1 << 2,   /* the caller's native stream: never deferred, never captured by us */
 };
 
+struct deferred; /* records the service has not issued yet, see service.c */
+struct capture;  /* see graph.c */
+
 struct haly_stream {
     struct object object;
-    struct timeline *timeline;
-    void *block;           /* the backend's */
-    _Atomic uint32_t gate; /* enum stream_gate; 0 is the direct path */
-    bool wrapped;
-    struct capture *capture;   /* while capturing */
-    struct deferred *deferred; /* queue of records not yet issued; under the service's lock */
+    struct timeline *timeline;                 /* counted */
+    void *block;                               /* the backend's */
+    _Atomic uint32_t gate;                     /* enum stream_gate; 0 is the direct path */
+    struct capture *capture;                   /* while capturing */
+    haly_stream *next_deferred;                /* among the context's deferred streams; under the service's lock */
+    struct deferred *deferred, *deferred_last; /* queue; under the service's lock */
 };
 
 /*
@@ -38,12 +41,30 @@ struct haly_stream {
  */
 haly_status stream_submit(haly_stream *stream, void *records, uint64_t bytes, uint32_t count);
 
+/* Whether the service must run a record because the backend's queue cannot take it. */
+bool stream_needs_service(const haly_stream *stream, const haly_command *record);
+
+/* Turns records into the backend's form, in place; `first_sequence` is that of the first. */
+void stream_resolve(haly_stream *stream, void *records, uint64_t bytes, uint64_t first_sequence);
+
+/* Gives resolved records to the backend and counts what it accepted. */
+haly_status stream_issue(haly_stream *stream, const void *records, uint64_t bytes, uint64_t first_sequence,
+                         uint64_t *out_accepted);
+
 /* HALY_ERR_CAPTURING, naming `what`, while the stream is captured. */
 haly_status stream_refuse_in_capture(haly_stream *stream, const char *what);
+
+/* Destroys an idle stream that was taken out of its context. */
+void stream_destroy(struct object *object);
 
 static inline bool stream_is_capturing(haly_stream *stream)
 {
     return (atomic_load_explicit(&stream->gate, memory_order_relaxed) & STREAM_CAPTURING) != 0;
+}
+
+static inline const haly_command *command_next(const haly_command *record)
+{
+    return (const haly_command *)((const char *)record + record->size);
 }
 
 /* First line of public functions that submit. */

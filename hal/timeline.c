@@ -96,9 +96,8 @@ void timeline_end(struct timeline *timeline)
 void timeline_complete(struct timeline *timeline, uint64_t sequence)
 {
     uint64_t known = atomic_load_explicit(&timeline->completed, memory_order_relaxed);
-    while (known < sequence &&
-           !atomic_compare_exchange_weak_explicit(&timeline->completed, &known, sequence, memory_order_release,
-                                                  memory_order_relaxed))
+    while (known < sequence && !atomic_compare_exchange_weak_explicit(&timeline->completed, &known, sequence,
+                                                                      memory_order_release, memory_order_relaxed))
         ;
 }
 
@@ -122,7 +121,21 @@ static void reader_leave(struct timeline *timeline)
     atomic_fetch_sub(&timeline->readers, 1);
 }
 
-bool timeline_has_finished(struct timeline *timeline, uint64_t sequence)
+/* Asks the backend, by the event where there is one, else by the stream. Failures reach whom they concern elsewhere. */
+static bool ask_backend(struct timeline *timeline, void *block, uint64_t sequence, void *event)
+{
+    const haly_backend_table *backend = timeline->context->backend;
+    const haly_error before = *error_detail();
+    uint64_t completed = sequence;
+    const haly_status status = event != NULL ? backend->event_query(event) : backend->stream_query(block, &completed);
+    if (status == HALY_OK)
+        timeline_complete(timeline, completed);
+    else
+        *error_detail() = before;
+    return is_known_finished(timeline, sequence);
+}
+
+bool timeline_event_has_finished(struct timeline *timeline, uint64_t sequence, void *event)
 {
     if (is_known_finished(timeline, sequence))
         return true;
@@ -133,32 +146,34 @@ bool timeline_has_finished(struct timeline *timeline, uint64_t sequence)
     void *block = reader_enter(timeline);
     if (block == NULL)
         return true;
-    uint64_t completed = 0;
-    const haly_error before = *error_detail(); /* a failing query is not this thread's failure: it reaches it elsewhere */
-    if (timeline->context->backend->stream_query(block, &completed) == HALY_OK)
-        timeline_complete(timeline, completed);
-    else
-        *error_detail() = before;
+    const bool has_finished = ask_backend(timeline, block, sequence, event);
     reader_leave(timeline);
-    return is_known_finished(timeline, sequence);
+    return has_finished;
 }
 
-static haly_status wait_for_backend(struct timeline *timeline, uint64_t sequence, uint64_t deadline)
+bool timeline_has_finished(struct timeline *timeline, uint64_t sequence)
 {
+    return timeline_event_has_finished(timeline, sequence, NULL);
+}
+
+static haly_status wait_for_backend(struct timeline *timeline, uint64_t sequence, void *event, uint64_t deadline)
+{
+    const haly_backend_table *backend = timeline->context->backend;
     void *block = reader_enter(timeline);
     if (block == NULL)
         return HALY_OK;
-    const haly_status status = timeline->context->backend->stream_wait(block, sequence, deadline);
+    const haly_status status =
+        event != NULL ? backend->event_wait(event, deadline) : backend->stream_wait(block, sequence, deadline);
     if (status == HALY_OK)
         timeline_complete(timeline, sequence);
     reader_leave(timeline);
     return status;
 }
 
-haly_status timeline_wait(struct timeline *timeline, uint64_t sequence, uint64_t deadline)
+haly_status timeline_event_wait(struct timeline *timeline, uint64_t sequence, void *event, uint64_t deadline)
 {
     haly_context *context = timeline->context;
-    if (timeline_has_finished(timeline, sequence))
+    if (timeline_event_has_finished(timeline, sequence, event))
         return HALY_OK;
     const uint64_t moment = process_deadline(deadline);
     for (;;) {
@@ -170,14 +185,19 @@ haly_status timeline_wait(struct timeline *timeline, uint64_t sequence, uint64_t
         if (sequence > atomic_load_explicit(&timeline->issued, memory_order_acquire))
             service_wait(context, timeline, sequence, slice);
         else
-            status = wait_for_backend(timeline, sequence, slice);
-        if (status == HALY_OK || timeline_has_finished(timeline, sequence))
+            status = wait_for_backend(timeline, sequence, event, slice);
+        if (status == HALY_OK || timeline_event_has_finished(timeline, sequence, event))
             return HALY_OK;
         if (status != HALY_TIMEOUT)
             return backend_failed(context->device->backend->name, serial, status);
         if (left == 0)
             return HALY_TIMEOUT;
     }
+}
+
+haly_status timeline_wait(struct timeline *timeline, uint64_t sequence, uint64_t deadline)
+{
+    return timeline_event_wait(timeline, sequence, NULL, deadline);
 }
 
 /* Whether a wait can be forgotten: what it waited for is done and did not fail. */
@@ -239,8 +259,8 @@ static uint32_t copy_waits(struct timeline *timeline, uint64_t sequence, struct 
  * Visits a point and what it depends on, each timeline at most once with the first sequence met, until `visit` says
  * stop. Points are followed breadth first, so the nearest answer comes first.
  */
-static bool follow(struct timeline *timeline, uint64_t sequence,
-                   bool (*visit)(struct timeline_point point, void *user), void *user)
+static bool follow(struct timeline *timeline, uint64_t sequence, bool (*visit)(struct timeline_point point, void *user),
+                   void *user)
 {
     struct timeline_point points[DEPENDENCY_DEPTH];
     uint32_t count = 1;
@@ -251,8 +271,8 @@ static bool follow(struct timeline *timeline, uint64_t sequence,
         found = visit(points[next], user);
         if (found)
             break;
-        const uint32_t added = copy_waits(points[next].timeline, points[next].sequence, points + count,
-                                          DEPENDENCY_DEPTH - count);
+        const uint32_t added =
+            copy_waits(points[next].timeline, points[next].sequence, points + count, DEPENDENCY_DEPTH - count);
         for (uint32_t i = count, end = count + added; i < end; i++) {
             bool is_known = false;
             for (uint32_t j = 0; j < count && !is_known; j++)

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The timeline of a stream: how far it was submitted and how far it has come, which other streams it waited for, and its
- * first failure. It is counted on its own and outlives the stream, so that events, pending frees and dependents can go on
- * asking. A sequence is a command's number in its stream, from 1.
+ * The timeline of a stream: how far it was submitted and how far it has come, which other streams it waited for, and
+ * its first failure. It is counted on its own and outlives the stream, so that events, pending frees and dependents can
+ * go on asking. A sequence is a command's number in its stream, from 1.
  */
 #ifndef HAL_TIMELINE_H
 #define HAL_TIMELINE_H
@@ -17,7 +17,7 @@
 
 struct timeline_wait {
     struct timeline_wait *next;
-    struct timeline *other; /* counted */
+    struct timeline *other;  /* counted */
     uint64_t other_sequence; /* waited for */
     uint64_t own_sequence;   /* commands from here on depend on it */
 };
@@ -27,7 +27,7 @@ struct timeline {
     _Atomic uint32_t readers; /* threads inside a backend call for the stream: keeps it from being destroyed */
     uint64_t stream_id;
     haly_context *context;
-    struct timeline *next; /* among the context's, under its lock */
+    struct timeline *next;      /* among the context's, under its lock */
     _Atomic uint64_t submitted; /* last sequence the core accepted */
     _Atomic uint64_t issued;    /* last sequence given to the backend or executed by the service */
     _Atomic uint64_t completed; /* highest sequence known to have finished; grows by asking */
@@ -65,7 +65,8 @@ static inline uint64_t timeline_submitted(struct timeline *timeline)
     return atomic_load_explicit(&timeline->submitted, memory_order_acquire);
 }
 
-/* Whether the command has finished, failed ones included: cached answer first, then the backend is asked. Never blocks. */
+/* Whether the command has finished, failed ones included: cached answer first, then the backend is asked. Never blocks.
+ */
 bool timeline_has_finished(struct timeline *timeline, uint64_t sequence);
 
 /* Notes that commands up to `sequence` have finished. */
@@ -74,8 +75,12 @@ void timeline_complete(struct timeline *timeline, uint64_t sequence);
 /* Waits until it has finished. HALY_OK or HALY_TIMEOUT, or the context's latched fault. `deadline` in ns from now. */
 haly_status timeline_wait(struct timeline *timeline, uint64_t sequence, uint64_t deadline);
 
-/* Whether work submitted to `timeline` from now on runs behind `sequence` of `other`, because it waited for it (directly
- * or through others), or because it is the same stream, or because it has finished. */
+/* The same two for a point that the backend's event `event` stands for, where there is one (else NULL). */
+bool timeline_event_has_finished(struct timeline *timeline, uint64_t sequence, void *event);
+haly_status timeline_event_wait(struct timeline *timeline, uint64_t sequence, void *event, uint64_t deadline);
+
+/* Whether work submitted to `timeline` from now on runs behind `sequence` of `other`, because it waited for it
+ * (directly or through others), or because it is the same stream, or because it has finished. */
 bool timeline_is_after(struct timeline *timeline, struct timeline *other, uint64_t sequence);
 
 /* Notes that what is submitted to `timeline` from now on waits for `sequence` of `other`. */

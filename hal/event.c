@@ -1,0 +1,335 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Events, and the pool of records behind them. */
+#include "event.h"
+
+#include <stdlib.h>
+
+#include "block.h"
+#include "check.h"
+#include "graph.h"
+#include "retire.h"
+
+static void record_free(struct event_record *record)
+{
+    record->context->backend->event_destroy(record->block);
+    if (record->timeline != NULL)
+        timeline_release(record->timeline);
+    block_destroy(record->block);
+    free(record);
+}
+
+static haly_status record_create(haly_context *context, uint32_t flags, struct event_record **out_record)
+{
+    struct event_record *record = calloc(1, sizeof *record);
+    void *block = block_create(context->backend->event_size);
+    if (record == NULL || block == NULL) {
+        free(record);
+        block_destroy(block);
+        return fail_host_oom("an event", sizeof *record + context->backend->event_size);
+    }
+    const uint64_t serial = error_serial();
+    const haly_status status = context->backend->event_create(context->block, block, flags);
+    if (status != HALY_OK) {
+        block_destroy(block);
+        free(record);
+        return backend_failed(context->device->backend->name, serial, status);
+    }
+    record->context = context;
+    record->flags = flags;
+    record->block = block;
+    record->references = 1;
+    *out_record = record;
+    return HALY_OK;
+}
+
+static struct event_record *take_idle(haly_context *context, uint32_t flags)
+{
+    struct event_record **link = &context->idle_records;
+    while (*link != NULL && (*link)->flags != flags)
+        link = &(*link)->next;
+    struct event_record *record = *link;
+    if (record != NULL)
+        *link = record->next;
+    return record;
+}
+
+static void put_busy(haly_context *context, struct event_record *record)
+{
+    record->next = NULL;
+    if (context->busy_last != NULL)
+        context->busy_last->next = record;
+    else
+        context->busy_records = record;
+    context->busy_last = record;
+}
+
+static struct event_record *take_busy(haly_context *context)
+{
+    struct event_record *record = context->busy_records;
+    if (record == NULL)
+        return NULL;
+    context->busy_records = record->next;
+    if (record->next == NULL)
+        context->busy_last = NULL;
+    return record;
+}
+
+/* Moves the oldest released record to the idle ones if its work is done. The backend is asked without the lock. */
+static void recycle_oldest(haly_context *context)
+{
+    pthread_mutex_lock(&context->lock);
+    struct event_record *record = take_busy(context);
+    pthread_mutex_unlock(&context->lock);
+    if (record == NULL)
+        return;
+    const bool is_done = timeline_event_has_finished(record->timeline, record->sequence, record->block);
+    if (is_done) {
+        timeline_release(record->timeline);
+        record->timeline = NULL;
+    }
+    pthread_mutex_lock(&context->lock);
+    if (is_done) {
+        record->next = context->idle_records;
+        context->idle_records = record;
+    } else {
+        put_busy(context, record);
+    }
+    pthread_mutex_unlock(&context->lock);
+}
+
+static haly_status record_acquire(haly_context *context, uint32_t flags, struct event_record **out_record)
+{
+    recycle_oldest(context);
+    pthread_mutex_lock(&context->lock);
+    struct event_record *record = take_idle(context, flags);
+    pthread_mutex_unlock(&context->lock);
+    if (record == NULL)
+        return record_create(context, flags, out_record);
+    record->references = 1;
+    *out_record = record;
+    return HALY_OK;
+}
+
+void event_record_retain(struct event_record *record)
+{
+    atomic_fetch_add_explicit(&record->references, 1, memory_order_relaxed);
+}
+
+void event_record_release(struct event_record *record)
+{
+    if (atomic_fetch_sub_explicit(&record->references, 1, memory_order_acq_rel) != 1)
+        return;
+    haly_context *context = record->context;
+    pthread_mutex_lock(&context->lock);
+    if (record->timeline == NULL) {
+        record->next = context->idle_records;
+        context->idle_records = record;
+    } else {
+        put_busy(context, record);
+    }
+    pthread_mutex_unlock(&context->lock);
+}
+
+void event_record_bind(struct event_record *record, struct timeline *timeline, uint64_t sequence)
+{
+    timeline_retain(timeline);
+    record->timeline = timeline;
+    record->sequence = sequence;
+}
+
+void events_close(haly_context *context)
+{
+    struct event_record *record;
+    while ((record = take_busy(context)) != NULL)
+        record_free(record);
+    while ((record = context->idle_records) != NULL) {
+        context->idle_records = record->next;
+        record_free(record);
+    }
+}
+
+haly_status haly_event_create(haly_context *context, const haly_event_desc *desc, haly_event **out_event)
+{
+    haly_event_desc checked;
+    ENTRY_LIVE(context, HALY_OBJECT_CONTEXT, context);
+    REQUIRE(out_event);
+    TRY(CHECK_INPUT(desc, haly_event_desc, ext, &checked));
+    TRY(check_no_ext(checked.ext, "haly_event_desc"));
+    if ((checked.flags & ~(uint32_t)HALY_EVENT_TIMED) != 0)
+        return FAIL(HALY_ERR_INVALID, "haly_event_desc.flags has unknown bits: 0x%x", checked.flags);
+    if (checked.flags != 0 && (context->device->spec.capabilities & HALY_CAP_TIMING) == 0)
+        return FAIL(HALY_ERR_UNSUPPORTED, "device \"%s\" has no timed events", context->device->spec.name);
+    haly_event *event = calloc(1, sizeof *event);
+    if (event == NULL)
+        return fail_host_oom("an event", sizeof *event);
+    object_init(&event->object, HALY_OBJECT_EVENT, context);
+    event->flags = checked.flags;
+    /* The first record is made now, so that a device without events, or without room for one more, says so here. */
+    struct event_record *record = NULL;
+    haly_status status = record_acquire(context, event->flags, &record);
+    if (status == HALY_OK) {
+        event_record_release(record);
+        status = object_publish(&event->object, checked.name);
+    }
+    if (status != HALY_OK) {
+        free(event);
+        return status;
+    }
+    pthread_mutex_init(&event->lock, NULL);
+    *out_event = event;
+    return HALY_OK;
+}
+
+void haly_event_retain(haly_event *event)
+{
+    object_retain(event, HALY_OBJECT_EVENT);
+}
+
+void event_destroy(struct object *object)
+{
+    haly_event *event = (haly_event *)object;
+    if (event->latest != NULL)
+        event_record_release(event->latest);
+    pthread_mutex_destroy(&event->lock);
+    free(event);
+}
+
+static void event_end(struct object *object)
+{
+    object_unpublish(object);
+    event_destroy(object); /* queued work knows the record, not the event */
+}
+
+void haly_event_release(haly_event *event)
+{
+    object_release(event, HALY_OBJECT_EVENT, event_end);
+}
+
+/* The latest record, counted; NULL when there is none. */
+static struct event_record *event_latest(haly_event *event)
+{
+    pthread_mutex_lock(&event->lock);
+    struct event_record *record = event->latest;
+    if (record != NULL)
+        event_record_retain(record);
+    pthread_mutex_unlock(&event->lock);
+    return record;
+}
+
+haly_status haly_event_record(haly_event *event, haly_stream *stream)
+{
+    struct event_record *record = NULL;
+    ENTRY(event, HALY_OBJECT_EVENT);
+    ENTRY_STREAM(stream);
+    haly_context *context = stream->object.context;
+    if (event->object.context != context)
+        return FAIL(HALY_ERR_INVALID, "the event belongs to context %llu, the stream to context %llu",
+                    (unsigned long long)event->object.context->object.id, (unsigned long long)context->object.id);
+    if (stream_is_capturing(stream))
+        return capture_event(stream, HALY_COMMAND_RECORD, event);
+    TRY(record_acquire(context, event->flags, &record));
+    haly_command_record command = {{sizeof command, HALY_COMMAND_RECORD, 0}, record};
+    const haly_status status = stream_submit(stream, &command, sizeof command, 1);
+    if (status != HALY_OK) {
+        event_record_release(record);
+        return status;
+    }
+    pthread_mutex_lock(&event->lock);
+    struct event_record *before = event->latest;
+    event->latest = record;
+    pthread_mutex_unlock(&event->lock);
+    if (before != NULL)
+        event_record_release(before);
+    return HALY_OK;
+}
+
+static haly_status wait_for_record(haly_stream *stream, struct event_record *record)
+{
+    if (record->timeline == stream->timeline)
+        return HALY_OK; /* in order already */
+    /* Noted first: a command that waits must never be queued without its dependency being known. */
+    TRY(timeline_note_wait(stream->timeline, record->timeline, record->sequence));
+    if (timeline_event_has_finished(record->timeline, record->sequence, record->block))
+        return HALY_OK;
+    haly_command_wait command = {{sizeof command, HALY_COMMAND_WAIT, 0}, record};
+    return stream_submit(stream, &command, sizeof command, 1);
+}
+
+haly_status haly_stream_wait(haly_stream *stream, haly_event *event)
+{
+    ENTRY_STREAM(stream);
+    ENTRY(event, HALY_OBJECT_EVENT);
+    if (stream_is_capturing(stream))
+        return capture_event(stream, HALY_COMMAND_WAIT, event);
+    struct event_record *record = event_latest(event);
+    if (record == NULL)
+        return HALY_OK;
+    const haly_status status = wait_for_record(stream, record);
+    event_record_release(record);
+    return status;
+}
+
+haly_status haly_event_sync(haly_event *event, uint64_t deadline)
+{
+    ENTRY_LIVE(event, HALY_OBJECT_EVENT, event->object.context);
+    struct event_record *record = event_latest(event);
+    if (record == NULL)
+        return HALY_OK;
+    haly_status status = timeline_event_wait(record->timeline, record->sequence, record->block, deadline);
+    if (status == HALY_OK)
+        status = timeline_status(record->timeline, record->sequence);
+    else if (status == HALY_TIMEOUT)
+        FAIL(HALY_TIMEOUT, "the event was not reached within %llu ns", (unsigned long long)deadline);
+    event_record_release(record);
+    return status;
+}
+
+haly_status haly_event_query(haly_event *event)
+{
+    ENTRY_LIVE(event, HALY_OBJECT_EVENT, event->object.context);
+    struct event_record *record = event_latest(event);
+    if (record == NULL)
+        return HALY_OK;
+    haly_status status = HALY_NOT_READY;
+    if (timeline_event_has_finished(record->timeline, record->sequence, record->block))
+        status = timeline_status(record->timeline, record->sequence);
+    event_record_release(record);
+    return status;
+}
+
+static haly_status elapsed(const haly_event *start, const haly_event *end, struct event_record *first,
+                           struct event_record *second, int64_t *out_nanoseconds)
+{
+    haly_context *context = start->object.context;
+    if ((start->flags & end->flags & HALY_EVENT_TIMED) == 0)
+        return FAIL(HALY_ERR_INVALID, "both events must be created with HALY_EVENT_TIMED");
+    if (context != end->object.context)
+        return FAIL(HALY_ERR_INVALID, "the events are of two contexts");
+    if (first == NULL || second == NULL)
+        return FAIL(HALY_ERR_INVALID, "the %s event was never recorded", first == NULL ? "start" : "end");
+    if (!timeline_event_has_finished(first->timeline, first->sequence, first->block) ||
+        !timeline_event_has_finished(second->timeline, second->sequence, second->block))
+        return HALY_NOT_READY;
+    TRY(timeline_status(first->timeline, first->sequence));
+    TRY(timeline_status(second->timeline, second->sequence));
+    TRY_BACKEND(context->device->backend->name,
+                context->backend->event_elapsed(first->block, second->block, out_nanoseconds));
+    return HALY_OK;
+}
+
+haly_status haly_event_elapsed(haly_event *start, haly_event *end, int64_t *out_nanoseconds)
+{
+    ENTRY_LIVE(start, HALY_OBJECT_EVENT, start->object.context);
+    ENTRY(end, HALY_OBJECT_EVENT);
+    REQUIRE(out_nanoseconds);
+    struct event_record *first = event_latest(start), *second = event_latest(end);
+    int64_t nanoseconds = 0;
+    const haly_status status = elapsed(start, end, first, second, &nanoseconds);
+    if (status == HALY_OK)
+        *out_nanoseconds = nanoseconds;
+    if (first != NULL)
+        event_record_release(first);
+    if (second != NULL)
+        event_record_release(second);
+    return status;
+}

@@ -1,0 +1,176 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Launching kernels: every launch is checked against the kernel's table and the device's limits. */
+#include <string.h>
+
+#include "check.h"
+#include "kernel.h"
+#include "memory.h"
+
+#define MAX_ARGUMENT_BYTES 4096U
+#define DEFAULT_GROUP 256U
+
+uint32_t launch_record_bytes(const haly_kernel *kernel)
+{
+    return (uint32_t)sizeof(haly_command_launch) + ((kernel->info.argument_bytes + 7U) & ~7U);
+}
+
+static haly_status check_group(const haly_kernel *kernel, const uint32_t group[3])
+{
+    const haly_device_spec *spec = &kernel->object.context->device->spec;
+    const uint32_t *compiled = kernel->info.group;
+    const uint32_t kernel_limit = kernel->info.max_group_items;
+    const uint32_t limit =
+        kernel_limit != 0 && kernel_limit < spec->max_group_items ? kernel_limit : spec->max_group_items;
+    uint64_t items = 1;
+    for (int d = 0; d < 3; d++) {
+        if (compiled[0] != 0 && group[d] != (compiled[d] != 0 ? compiled[d] : 1U))
+            return FAIL(HALY_ERR_INVALID, "kernel \"%s\" is compiled for groups of %u x %u x %u, not %u x %u x %u",
+                        kernel->name, compiled[0], compiled[1], compiled[2], group[0], group[1], group[2]);
+        if (group[d] > spec->max_group[d])
+            return FAIL(HALY_ERR_INVALID, "group[%d] is %u, the device takes at most %u", d, group[d],
+                        spec->max_group[d]);
+        items *= group[d];
+    }
+    if (items > limit)
+        return FAIL(HALY_ERR_INVALID, "a group of %llu items; kernel \"%s\" on this device takes at most %u",
+                    (unsigned long long)items, kernel->name, limit);
+    return HALY_OK;
+}
+
+/* Fills in the defaults: all 0 is the compiled size, a 0 in y or z is 1. */
+static void default_sizes(const haly_kernel *kernel, const haly_launch_desc *desc, haly_command_launch *launch)
+{
+    const bool has_group = (desc->group[0] | desc->group[1] | desc->group[2]) != 0;
+    for (int d = 0; d < 3; d++) {
+        const uint32_t group = has_group ? desc->group[d] : kernel->info.group[d];
+        launch->group[d] = group != 0 ? group : 1U;
+        launch->grid[d] = desc->grid[d] != 0 || d == 0 ? desc->grid[d] : 1U;
+    }
+}
+
+static haly_status check_grid(const haly_kernel *kernel, const uint64_t grid[3])
+{
+    const haly_device_spec *spec = &kernel->object.context->device->spec;
+    uint64_t groups = 1;
+    for (int d = 0; d < 3; d++) {
+        if (grid[d] > spec->max_grid[d])
+            return FAIL(HALY_ERR_INVALID, "grid[%d] is %llu, the device takes at most %llu", d,
+                        (unsigned long long)grid[d], (unsigned long long)spec->max_grid[d]);
+        if (__builtin_mul_overflow(groups, grid[d], &groups))
+            return FAIL(HALY_ERR_INVALID, "the grid has more than 2^64 groups");
+    }
+    return HALY_OK;
+}
+
+haly_status launch_record_write(haly_kernel *kernel, const haly_launch_desc *desc, void *record)
+{
+    haly_command_launch *launch = record;
+    memset(record, 0, launch_record_bytes(kernel));
+    launch->head = (haly_command){launch_record_bytes(kernel), HALY_COMMAND_LAUNCH, 0};
+    launch->kernel = kernel;
+    launch->dynamic_local_bytes = desc->dynamic_local_bytes;
+    launch->argument_bytes = desc->argument_bytes;
+    launch->ext = desc->ext;
+    default_sizes(kernel, desc, launch);
+    if (desc->argument_bytes != kernel->info.argument_bytes)
+        return FAIL(HALY_ERR_INVALID, "argument_bytes is %u, kernel \"%s\" takes %u", desc->argument_bytes,
+                    kernel->name, kernel->info.argument_bytes);
+    if (desc->argument_bytes > 0 && desc->arguments == NULL)
+        return FAIL(HALY_ERR_INVALID, "arguments is NULL, kernel \"%s\" takes %u bytes", kernel->name,
+                    kernel->info.argument_bytes);
+    const uint32_t local_limit = kernel->object.context->device->spec.local_memory_bytes;
+    if ((uint64_t)desc->dynamic_local_bytes + kernel->info.local_memory_bytes > local_limit)
+        return FAIL(HALY_ERR_INVALID, "%u + %u bytes of local memory; the device has %u a group",
+                    desc->dynamic_local_bytes, kernel->info.local_memory_bytes, local_limit);
+    TRY(check_group(kernel, launch->group));
+    TRY(check_grid(kernel, launch->grid));
+    if (desc->argument_bytes > 0)
+        memcpy(launch + 1, desc->arguments, desc->argument_bytes);
+    return HALY_OK;
+}
+
+static haly_status check_address(haly_context *context, const haly_kernel *kernel, uint32_t index, const void *address)
+{
+    struct memory_view view;
+    char what[96];
+    snprintf(what, sizeof what, "argument %u of kernel \"%.48s\"", index, kernel->name);
+    TRY(memory_resolve(context, address, 0, what, &view));
+    const bool is_own = view.memory_class == HALY_MEMORY_DEVICE && view.context == context;
+    const bool is_foreign = view.memory_class == HALY_MEMORY_UNKNOWN || view.memory_class == HALY_MEMORY_FOREIGN ||
+                            view.memory_class == HALY_MEMORY_REGISTERED || view.memory_class == HALY_MEMORY_DEVICE;
+    if (is_own || view.memory_class == HALY_MEMORY_PINNED || (is_foreign && context->native_addresses))
+        return HALY_OK;
+    return FAIL(HALY_ERR_INVALID, "%s is %p, which is not device memory of this context", what, address);
+}
+
+haly_status launch_check_addresses(haly_context *context, const haly_kernel *kernel, const void *arguments)
+{
+    for (uint32_t i = 0; i < kernel->info.argument_count; i++) {
+        const void *address;
+        if (kernel->arguments[i].is_address == 0)
+            continue;
+        memcpy(&address, (const char *)arguments + kernel->arguments[i].offset, sizeof address);
+        if (address != NULL)
+            TRY(check_address(context, kernel, i, address));
+    }
+    return HALY_OK;
+}
+
+haly_status haly_launch(haly_stream *stream, haly_kernel *kernel, const haly_launch_desc *desc)
+{
+    haly_launch_desc checked;
+    _Alignas(8) char record[sizeof(haly_command_launch) + MAX_ARGUMENT_BYTES];
+    ENTRY_STREAM(stream);
+    ENTRY(kernel, HALY_OBJECT_KERNEL);
+    REQUIRE(desc);
+    TRY(CHECK_INPUT(desc, haly_launch_desc, ext, &checked));
+    if (kernel->object.context != stream->object.context)
+        return FAIL(HALY_ERR_INVALID, "kernel \"%s\" belongs to context %llu, the stream to context %llu", kernel->name,
+                    (unsigned long long)kernel->object.context->object.id,
+                    (unsigned long long)stream->object.context->object.id);
+    if (kernel->info.argument_bytes > MAX_ARGUMENT_BYTES)
+        return FAIL(HALY_ERR_UNSUPPORTED, "kernel \"%s\" takes %u bytes of arguments; at most %u can be launched",
+                    kernel->name, kernel->info.argument_bytes, MAX_ARGUMENT_BYTES);
+    TRY(launch_record_write(kernel, &checked, record));
+    TRY(launch_check_addresses(stream->object.context, kernel, record + sizeof(haly_command_launch)));
+    if (checked.grid[0] == 0)
+        return HALY_OK;
+    return stream_submit(stream, record, launch_record_bytes(kernel), 1);
+}
+
+/* Packs values by the kernel's table. */
+static haly_status pack_arguments(const haly_kernel *kernel, const haly_arg *args, uint32_t count, char *packed)
+{
+    if (count != kernel->info.argument_count)
+        return FAIL(HALY_ERR_INVALID, "%u arguments given, kernel \"%s\" takes %u", count, kernel->name,
+                    kernel->info.argument_count);
+    for (uint32_t i = 0; i < count; i++) {
+        const haly_argument_info *argument = &kernel->arguments[i];
+        if (args[i].value == NULL || args[i].size != argument->size)
+            return FAIL(HALY_ERR_INVALID, "argument %u has %llu bytes, kernel \"%s\" takes %s of %u bytes there", i,
+                        (unsigned long long)(args[i].value != NULL ? args[i].size : 0), kernel->name,
+                        argument->is_address != 0 ? "an address" : "a value", argument->size);
+        memcpy(packed + argument->offset, args[i].value, argument->size);
+    }
+    return HALY_OK;
+}
+
+haly_status haly_launch_1d(haly_stream *stream, haly_kernel *kernel, uint64_t items, uint32_t group,
+                           const haly_arg *args, uint32_t arg_count)
+{
+    char packed[MAX_ARGUMENT_BYTES] = {0};
+    ENTRY_STREAM(stream);
+    ENTRY(kernel, HALY_OBJECT_KERNEL);
+    if (arg_count > 0)
+        REQUIRE(args);
+    if (kernel->info.argument_bytes > sizeof packed)
+        return FAIL(HALY_ERR_UNSUPPORTED, "kernel \"%s\" takes %u bytes of arguments; at most %zu can be launched",
+                    kernel->name, kernel->info.argument_bytes, sizeof packed);
+    TRY(pack_arguments(kernel, args, arg_count, packed));
+    if (group == 0)
+        group = kernel->info.group[0] != 0 ? kernel->info.group[0] : DEFAULT_GROUP;
+    const haly_launch_desc desc = {HALY_LAUNCH_DESC_INIT, .grid = {items / group + (items % group != 0), 1, 1},
+                                   .group = {group, 1, 1}, .argument_bytes = kernel->info.argument_bytes,
+                                   .arguments = packed};
+    return haly_launch(stream, kernel, &desc);
+}

@@ -1,0 +1,367 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The service thread of a context: issues deferred records in order and runs those the backend cannot take. */
+#include "service.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "event.h"
+#include "process.h"
+#include "staging.h"
+
+/* How long the thread sleeps when no deferred stream could move, growing from the first to the second. */
+#define SHORTEST_PAUSE 20000U
+#define LONGEST_PAUSE 1000000U
+
+/* Records of one submit that were not issued yet. */
+struct deferred {
+    struct deferred *next;
+    uint64_t bytes, position; /* of the records, and of the next to issue */
+    uint64_t sequence;        /* of the next */
+    uint64_t records[];
+};
+
+struct service {
+    haly_context *context;
+    struct service *next; /* among the process's, under list_lock */
+    pthread_t thread;
+    pthread_mutex_t lock;
+    pthread_cond_t work;     /* something was deferred, or stopping */
+    pthread_cond_t progress; /* something was issued */
+    haly_stream *streams;    /* those deferred now */
+    bool stopping;
+    struct staging staging; /* used by the thread alone */
+};
+
+static pthread_mutex_t list_lock = PTHREAD_MUTEX_INITIALIZER;
+static struct service *services;
+
+static haly_command *head_of(struct deferred *deferred)
+{
+    return (haly_command *)(void *)((char *)deferred->records + deferred->position);
+}
+
+/* A record that a deferred wait is bound to is kept, and with it the context it may be alone in. */
+static void keep_record(const haly_stream *stream, struct event_record *record)
+{
+    event_record_retain(record);
+    if (record->context != stream->object.context)
+        haly_context_retain(record->context);
+}
+
+static void drop_record(const haly_stream *stream, struct event_record *record)
+{
+    haly_context *context = record->context;
+    event_record_release(record);
+    if (context != stream->object.context)
+        haly_context_release(context);
+}
+
+/* The record's command is over: the timeline goes past it. */
+static void mark_executed(struct timeline *timeline, uint64_t sequence)
+{
+    timeline_complete(timeline, sequence);
+    atomic_store_explicit(&timeline->issued, sequence, memory_order_release);
+}
+
+static void fail_at(struct timeline *timeline, uint64_t sequence, haly_error error)
+{
+    error.first_sequence = error.last_sequence = sequence;
+    timeline_fail(timeline, &error);
+}
+
+static void run_host_call(struct timeline *timeline, uint64_t sequence, const haly_command_host_call *call)
+{
+    const haly_status before = timeline_status(timeline, sequence - 1);
+    const haly_status status = call->fn(call->user, before);
+    if (status == HALY_OK)
+        return;
+    fail_at(timeline, sequence,
+            (haly_error){HALY_ERROR_INIT, .status = HALY_ERR_HOST_CALL, .scope = HALY_SCOPE_STREAM,
+                         .recovery = HALY_RECOVER_RECREATE, .native_code = status, .function = "haly_host_call",
+                         .message = "a host call returned an error"});
+}
+
+/* A wait that the host does for the stream: true once it is over. */
+static bool run_wait(haly_stream *stream, uint64_t sequence, struct event_record *record)
+{
+    const uint32_t latched = record->context->latched;
+    if (latched != 0)
+        fail_at(stream->timeline, sequence, record->context->fault);
+    else if (!timeline_event_has_finished(record->timeline, record->sequence, record->block))
+        return false;
+    drop_record(stream, record);
+    return true;
+}
+
+static void run_copy(struct service *service, struct timeline *timeline, uint64_t sequence, const haly_command *record)
+{
+    if (timeline_status(timeline, sequence - 1) != HALY_OK)
+        return; /* it would move garbage */
+    if (staging_copy(&service->staging, service->context, record) != HALY_OK)
+        fail_at(timeline, sequence, *error_detail());
+}
+
+/* Runs a record in place of the backend, once all before it has finished; false: not yet. */
+static bool execute(struct service *service, haly_stream *stream, haly_command *record, uint64_t sequence)
+{
+    struct timeline *timeline = stream->timeline;
+    if (!timeline_has_finished(timeline, sequence - 1))
+        return false;
+    if (record->kind == HALY_COMMAND_WAIT) {
+        if (!run_wait(stream, sequence, ((haly_command_wait *)record)->event))
+            return false;
+    } else if (record->kind == HALY_COMMAND_HOST_CALL) {
+        run_host_call(timeline, sequence, (const haly_command_host_call *)record);
+    } else if (record->kind == HALY_COMMAND_COPY || record->kind == HALY_COMMAND_COPY_2D) {
+        run_copy(service, timeline, sequence, record);
+    }
+    mark_executed(timeline, sequence);
+    return true;
+}
+
+/* Gives a record to the backend. One that is refused fails the stream and counts as executed when its turn comes. */
+static bool issue(haly_stream *stream, haly_command *record, uint64_t sequence)
+{
+    struct event_record *waited = record->kind == HALY_COMMAND_WAIT ? ((haly_command_wait *)record)->event : NULL;
+    uint64_t accepted = 0;
+    stream_resolve(stream, record, record->size, sequence);
+    const haly_status status = stream_issue(stream, record, record->size, sequence, &accepted);
+    if (waited != NULL)
+        drop_record(stream, waited);
+    if (status == HALY_OK)
+        return true;
+    fail_at(stream->timeline, sequence, *error_detail());
+    record->kind = 0;
+    return false;
+}
+
+/* Issues or executes the stream's next record; whether there was progress. Called without the lock. */
+static bool step(struct service *service, haly_stream *stream, struct deferred *deferred)
+{
+    haly_command *record = head_of(deferred);
+    const uint32_t size = record->size;
+    const bool is_ours = record->kind == 0 || stream_needs_service(stream, record);
+    if (!(is_ours ? execute(service, stream, record, deferred->sequence) : issue(stream, record, deferred->sequence)))
+        return false;
+    deferred->position += size;
+    deferred->sequence++;
+    return true;
+}
+
+/* Drops what was issued; a stream without deferred records is direct again. Under the lock. */
+static void settle(struct service *service, haly_stream *stream)
+{
+    struct deferred *deferred = stream->deferred;
+    if (deferred->position < deferred->bytes)
+        return;
+    stream->deferred = deferred->next;
+    free(deferred);
+    if (stream->deferred != NULL)
+        return;
+    stream->deferred_last = NULL;
+    haly_stream **link = &service->streams;
+    while (*link != stream)
+        link = &(*link)->next_deferred;
+    *link = stream->next_deferred;
+    atomic_fetch_and_explicit(&stream->gate, ~(uint32_t)STREAM_DEFERRED, memory_order_release);
+}
+
+/* One step of each deferred stream; whether any moved. Under the lock, which is given up in between; streams leave the
+ * list only here, and a deferred stream is not destroyed. */
+static bool sweep(struct service *service)
+{
+    bool progress = false;
+    for (haly_stream *stream = service->streams, *next; stream != NULL; stream = next) {
+        struct deferred *deferred = stream->deferred;
+        pthread_mutex_unlock(&service->lock);
+        const bool moved = step(service, stream, deferred);
+        pthread_mutex_lock(&service->lock);
+        next = stream->next_deferred;
+        if (moved)
+            settle(service, stream);
+        progress = progress || moved;
+    }
+    return progress;
+}
+
+static void *run(void *argument)
+{
+    struct service *service = argument;
+    uint64_t pause = SHORTEST_PAUSE;
+    pthread_mutex_lock(&service->lock);
+    while (!service->stopping) {
+        if (service->streams == NULL || service->context->latched == HALY_ERR_ABANDONED) {
+            pthread_cond_wait(&service->work, &service->lock);
+            continue;
+        }
+        if (sweep(service)) {
+            pause = SHORTEST_PAUSE;
+            pthread_cond_broadcast(&service->progress);
+        } else {
+            process_timed_wait(&service->work, &service->lock, pause);
+            pause = pause < LONGEST_PAUSE ? 2 * pause : pause;
+        }
+    }
+    pthread_mutex_unlock(&service->lock);
+    return NULL;
+}
+
+static haly_status service_start(haly_context *context, struct service **out_service)
+{
+    struct service *service = calloc(1, sizeof *service);
+    if (service == NULL)
+        return fail_host_oom("a context's service thread", sizeof *service);
+    service->context = context;
+    pthread_mutex_init(&service->lock, NULL);
+    pthread_cond_init(&service->work, NULL);
+    pthread_cond_init(&service->progress, NULL);
+    const haly_status status = process_thread_start(&service->thread, "haly-service", run, service);
+    if (status != HALY_OK) {
+        free(service);
+        return status;
+    }
+    pthread_mutex_lock(&list_lock);
+    service->next = services;
+    services = service;
+    pthread_mutex_unlock(&list_lock);
+    *out_service = service;
+    return HALY_OK;
+}
+
+static haly_status service_get(haly_context *context, struct service **out_service)
+{
+    haly_status status = HALY_OK;
+    pthread_mutex_lock(&context->lock);
+    if (context->service == NULL)
+        status = service_start(context, &context->service);
+    *out_service = context->service;
+    pthread_mutex_unlock(&context->lock);
+    return status;
+}
+
+/* Gives record commands their place and keeps the records that waits are bound to. */
+static void bind(haly_stream *stream, const void *records, uint64_t bytes, uint64_t sequence)
+{
+    const char *end = (const char *)records + bytes;
+    for (const haly_command *record = records; (const char *)record < end; record = command_next(record), sequence++) {
+        if (record->kind == HALY_COMMAND_RECORD)
+            event_record_bind(((const haly_command_record *)record)->event, stream->timeline, sequence);
+        else if (record->kind == HALY_COMMAND_WAIT)
+            keep_record(stream, ((const haly_command_wait *)record)->event);
+    }
+}
+
+static void append(struct service *service, haly_stream *stream, struct deferred *deferred)
+{
+    if (stream->deferred_last != NULL)
+        stream->deferred_last->next = deferred;
+    else
+        stream->deferred = deferred;
+    stream->deferred_last = deferred;
+    if ((atomic_fetch_or(&stream->gate, STREAM_DEFERRED) & STREAM_DEFERRED) != 0)
+        return;
+    stream->next_deferred = service->streams;
+    service->streams = stream;
+}
+
+haly_status service_submit(haly_stream *stream, const void *records, uint64_t bytes, uint32_t count, bool is_needed,
+                           bool *out_taken)
+{
+    struct service *service = NULL;
+    TRY(service_get(stream->object.context, &service));
+    struct deferred *deferred = malloc(sizeof *deferred + bytes);
+    if (deferred == NULL)
+        return fail_host_oom("deferred commands", bytes);
+    pthread_mutex_lock(&service->lock);
+    *out_taken = is_needed || (stream->gate & STREAM_DEFERRED) != 0;
+    if (*out_taken) {
+        const uint64_t first = timeline_submitted(stream->timeline) + 1;
+        *deferred = (struct deferred){NULL, bytes, 0, first};
+        memcpy(deferred->records, records, bytes);
+        bind(stream, records, bytes, first);
+        append(service, stream, deferred);
+        atomic_store_explicit(&stream->timeline->submitted, first + count - 1, memory_order_release);
+        pthread_cond_signal(&service->work);
+    }
+    pthread_mutex_unlock(&service->lock);
+    if (!*out_taken)
+        free(deferred);
+    return HALY_OK;
+}
+
+void service_wait(haly_context *context, struct timeline *timeline, uint64_t sequence, uint64_t deadline)
+{
+    struct service *service = NULL;
+    if (deadline == 0 || service_get(context, &service) != HALY_OK)
+        return;
+    pthread_mutex_lock(&service->lock);
+    if (sequence > timeline->issued && context->latched == 0)
+        process_timed_wait(&service->progress, &service->lock, deadline);
+    pthread_mutex_unlock(&service->lock);
+}
+
+void service_wake(haly_context *context)
+{
+    pthread_mutex_lock(&context->lock);
+    struct service *service = context->service;
+    pthread_mutex_unlock(&context->lock);
+    if (service == NULL)
+        return;
+    pthread_mutex_lock(&service->lock);
+    pthread_cond_broadcast(&service->progress);
+    pthread_mutex_unlock(&service->lock);
+}
+
+static void stop(struct service *service)
+{
+    pthread_mutex_lock(&service->lock);
+    service->stopping = true;
+    pthread_cond_broadcast(&service->work);
+    pthread_cond_broadcast(&service->progress);
+    pthread_mutex_unlock(&service->lock);
+    pthread_join(service->thread, NULL);
+}
+
+void service_end(haly_context *context)
+{
+    struct service *service = context->service;
+    if (service == NULL)
+        return;
+    pthread_mutex_lock(&list_lock);
+    struct service **link = &services;
+    while (*link != NULL && *link != service)
+        link = &(*link)->next;
+    const bool is_running = *link != NULL;
+    if (is_running)
+        *link = service->next;
+    pthread_mutex_unlock(&list_lock);
+    if (is_running)
+        stop(service);
+    staging_end(&service->staging, context);
+    context->service = NULL;
+    pthread_mutex_destroy(&service->lock);
+    pthread_cond_destroy(&service->work);
+    pthread_cond_destroy(&service->progress);
+    free(service);
+}
+
+void services_forked(void)
+{
+    pthread_mutex_init(&list_lock, NULL);
+    services = NULL;
+}
+
+void services_stop(void)
+{
+    for (;;) {
+        pthread_mutex_lock(&list_lock);
+        struct service *service = services;
+        if (service != NULL)
+            services = service->next;
+        pthread_mutex_unlock(&list_lock);
+        if (service == NULL)
+            return;
+        stop(service);
+    }
+}

@@ -1,0 +1,200 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Staged copies. A copy is a rectangle, a plain one of one row; it is cut into pieces that fit a chunk. */
+#include "staging.h"
+
+#include <string.h>
+
+#include "block.h"
+#include "memory.h"
+
+#define CHUNK_BYTES (4U << 20)
+
+struct rectangle {
+    char *dst;
+    const char *src;
+    uint64_t dst_pitch, src_pitch, width, height;
+};
+
+static haly_status staging_begin(struct staging *staging, haly_context *context)
+{
+    const char *backend = context->device->backend->name;
+    const haly_stream_desc desc = {HALY_STREAM_DESC_INIT, .name = "staging"};
+    if (staging->block != NULL)
+        return HALY_OK;
+    for (int i = 0; i < 2; i++)
+        if (staging->chunks[i] == NULL)
+            TRY_BACKEND(backend, context->backend->host_alloc(context->block, CHUNK_BYTES, &staging->chunks[i]));
+    void *block = block_create(context->backend->stream_size);
+    if (block == NULL)
+        return fail_host_oom("the staging stream", context->backend->stream_size);
+    struct timeline *timeline = timeline_create(context, block, 0);
+    const uint64_t serial = error_serial();
+    haly_status status = timeline == NULL ? fail_host_oom("the staging stream", sizeof *timeline)
+                                          : context->backend->stream_create(context->block, block, &desc, timeline);
+    if (status != HALY_OK) {
+        if (timeline != NULL) {
+            timeline_end(timeline);
+            timeline_release(timeline);
+        }
+        block_destroy(block);
+        return backend_failed(backend, serial, status);
+    }
+    staging->block = block;
+    staging->timeline = timeline;
+    return HALY_OK;
+}
+
+void staging_end(struct staging *staging, haly_context *context)
+{
+    if (staging->block != NULL) {
+        context->backend->stream_destroy(staging->block);
+        timeline_end(staging->timeline);
+        timeline_release(staging->timeline);
+        block_destroy(staging->block);
+    }
+    for (int i = 0; i < 2; i++)
+        if (staging->chunks[i] != NULL)
+            context->backend->host_free(context->block, staging->chunks[i], CHUNK_BYTES);
+    *staging = (struct staging){0};
+}
+
+uint64_t staging_pinned_bytes(const struct staging *staging)
+{
+    return (staging->chunks[0] != NULL ? CHUNK_BYTES : 0U) + (staging->chunks[1] != NULL ? CHUNK_BYTES : 0U);
+}
+
+static haly_status wait_for_chunk(struct staging *staging, int chunk)
+{
+    TRY(timeline_wait(staging->timeline, staging->sequences[chunk], HALY_FOREVER));
+    return timeline_status(staging->timeline, staging->sequences[chunk]);
+}
+
+/* Queues the device's half of a piece. */
+static haly_status submit_piece(struct staging *staging, haly_context *context, int chunk,
+                                const struct rectangle *piece, bool to_device)
+{
+    const haly_command_copy_2d copy = {
+        {sizeof copy, HALY_COMMAND_COPY_2D, 0},
+        piece->dst,
+        piece->src,
+        piece->dst_pitch,
+        piece->src_pitch,
+        piece->width,
+        piece->height,
+        to_device ? HALY_MEMORY_DEVICE : HALY_MEMORY_PINNED,
+        to_device ? HALY_MEMORY_PINNED : HALY_MEMORY_DEVICE,
+    };
+    struct timeline *timeline = staging->timeline;
+    const uint64_t sequence = timeline_submitted(timeline) + 1;
+    uint64_t accepted = 0;
+    TRY_BACKEND(context->device->backend->name,
+                context->backend->submit(staging->block, &copy, sizeof copy, sequence, &accepted));
+    atomic_store_explicit(&timeline->issued, sequence, memory_order_release);
+    atomic_store_explicit(&timeline->submitted, sequence, memory_order_release);
+    staging->sequences[chunk] = sequence;
+    return HALY_OK;
+}
+
+static void copy_rows(char *dst, uint64_t dst_pitch, const char *src, uint64_t src_pitch, uint64_t width,
+                      uint64_t height)
+{
+    for (uint64_t row = 0; row < height; row++)
+        memcpy(dst + row * dst_pitch, src + row * src_pitch, width);
+}
+
+static haly_status piece_to_device(struct staging *staging, haly_context *context, int chunk,
+                                   const struct rectangle *piece)
+{
+    struct rectangle half = *piece;
+    TRY(wait_for_chunk(staging, chunk));
+    copy_rows(staging->chunks[chunk], piece->width, piece->src, piece->src_pitch, piece->width, piece->height);
+    half.src = staging->chunks[chunk];
+    half.src_pitch = piece->width;
+    return submit_piece(staging, context, chunk, &half, true);
+}
+
+static haly_status piece_from_device(struct staging *staging, haly_context *context, int chunk,
+                                     const struct rectangle *piece)
+{
+    struct rectangle half = *piece;
+    half.dst = staging->chunks[chunk];
+    half.dst_pitch = piece->width;
+    return submit_piece(staging, context, chunk, &half, false);
+}
+
+/* Takes a piece that came from the device out of its chunk. */
+static haly_status unload(struct staging *staging, int chunk, const struct rectangle *piece)
+{
+    if (piece->height == 0)
+        return HALY_OK;
+    TRY(wait_for_chunk(staging, chunk));
+    copy_rows(piece->dst, piece->dst_pitch, staging->chunks[chunk], piece->width, piece->width, piece->height);
+    return HALY_OK;
+}
+
+/* The next piece of a rectangle: whole rows when several fit a chunk, else a part of one. */
+static struct rectangle cut(const struct rectangle *whole, uint64_t row, uint64_t column)
+{
+    struct rectangle piece = *whole;
+    piece.dst += row * whole->dst_pitch + column;
+    piece.src += row * whole->src_pitch + column;
+    if (whole->width < CHUNK_BYTES) {
+        const uint64_t rows = CHUNK_BYTES / whole->width;
+        piece.height = whole->height - row < rows ? whole->height - row : rows;
+    } else {
+        piece.height = 1;
+        piece.width = whole->width - column < CHUNK_BYTES ? whole->width - column : CHUNK_BYTES;
+    }
+    return piece;
+}
+
+static haly_status copy_through_chunks(struct staging *staging, haly_context *context, const struct rectangle *whole,
+                                       bool to_device)
+{
+    struct rectangle pending[2] = {{0}, {0}};
+    uint64_t row = 0, column = 0;
+    int chunk = 0;
+    for (; row < whole->height; chunk ^= 1) {
+        const struct rectangle piece = cut(whole, row, column);
+        if (to_device) {
+            TRY(piece_to_device(staging, context, chunk, &piece));
+        } else {
+            TRY(unload(staging, chunk, &pending[chunk]));
+            TRY(piece_from_device(staging, context, chunk, &piece));
+            pending[chunk] = piece;
+        }
+        column += piece.width;
+        if (column == whole->width) {
+            row += piece.height;
+            column = 0;
+        }
+    }
+    for (int i = 0; i < 2; i++)
+        TRY(to_device ? wait_for_chunk(staging, i) : unload(staging, chunk ^ i, &pending[chunk ^ i]));
+    return HALY_OK;
+}
+
+haly_status staging_copy(struct staging *staging, haly_context *context, const haly_command *record)
+{
+    struct rectangle whole;
+    uint32_t dst_class, src_class;
+    if (record->kind == HALY_COMMAND_COPY) {
+        const haly_command_copy *copy = (const haly_command_copy *)record;
+        whole = (struct rectangle){copy->dst, copy->src, copy->size, copy->size, copy->size, 1};
+        dst_class = copy->dst_class;
+        src_class = copy->src_class;
+    } else {
+        const haly_command_copy_2d *copy = (const haly_command_copy_2d *)record;
+        whole = (struct rectangle){copy->dst, copy->src, copy->dst_pitch, copy->src_pitch, copy->width, copy->height};
+        dst_class = copy->dst_class;
+        src_class = copy->src_class;
+    }
+    whole.dst = memory_translate(context, whole.dst);
+    whole.src = memory_translate(context, whole.src);
+    if (dst_class != HALY_MEMORY_DEVICE && src_class != HALY_MEMORY_DEVICE) {
+        copy_rows(whole.dst, whole.dst_pitch, whole.src, whole.src_pitch, whole.width, whole.height);
+        return HALY_OK;
+    }
+    TRY(staging_begin(staging, context));
+    return copy_through_chunks(staging, context, &whole, dst_class == HALY_MEMORY_DEVICE);
+}

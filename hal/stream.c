@@ -1,0 +1,161 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Creating, waiting for and ending streams. */
+#include "stream.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "block.h"
+#include "check.h"
+#include "graph.h"
+#include "memory.h"
+#include "retire.h"
+
+static haly_status stream_allocate(haly_context *context, haly_stream **out_stream)
+{
+    haly_stream *stream = calloc(1, sizeof *stream);
+    if (stream == NULL)
+        return fail_host_oom("a stream", sizeof *stream);
+    object_init(&stream->object, HALY_OBJECT_STREAM, context);
+    stream->block = block_create(context->backend->stream_size);
+    if (stream->block != NULL)
+        stream->timeline = timeline_create(context, stream->block, stream->object.id);
+    if (stream->timeline == NULL) {
+        block_destroy(stream->block);
+        free(stream);
+        return fail_host_oom("a stream", sizeof(struct timeline) + context->backend->stream_size);
+    }
+    *out_stream = stream;
+    return HALY_OK;
+}
+
+static void stream_free(haly_stream *stream)
+{
+    timeline_end(stream->timeline);
+    memory_timeline_ended(stream->object.context, stream->timeline);
+    timeline_release(stream->timeline);
+    block_destroy(stream->block);
+    free(stream);
+}
+
+/* What creating and wrapping share: the backend's part was made; now it becomes visible. */
+static haly_status stream_finish(haly_stream *stream, const char *name, haly_stream **out_stream)
+{
+    const haly_status status = object_publish(&stream->object, name);
+    if (status != HALY_OK) {
+        stream->object.context->backend->stream_destroy(stream->block);
+        stream_free(stream);
+        return status;
+    }
+    *out_stream = stream;
+    return HALY_OK;
+}
+
+haly_status haly_stream_create(haly_context *context, const haly_stream_desc *desc, haly_stream **out_stream)
+{
+    haly_stream_desc checked;
+    haly_stream *stream = NULL;
+    ENTRY_LIVE(context, HALY_OBJECT_CONTEXT, context);
+    REQUIRE(out_stream);
+    TRY(CHECK_INPUT(desc, haly_stream_desc, ext, &checked));
+    TRY(check_name(checked.name));
+    if (checked.flags != 0)
+        return FAIL(HALY_ERR_INVALID, "haly_stream_desc.flags has unknown bits: 0x%x", checked.flags);
+    TRY(stream_allocate(context, &stream));
+    const uint64_t serial = error_serial();
+    const haly_status status =
+        context->backend->stream_create(context->block, stream->block, &checked, stream->timeline);
+    if (status != HALY_OK) {
+        stream_free(stream);
+        return backend_failed(context->device->backend->name, serial, status);
+    }
+    return stream_finish(stream, checked.name, out_stream);
+}
+
+haly_status haly_stream_wrap(haly_context *context, const haly_native *native, haly_stream **out_stream)
+{
+    haly_native checked;
+    haly_stream *stream = NULL;
+    ENTRY_LIVE(context, HALY_OBJECT_CONTEXT, context);
+    REQUIRE(native);
+    REQUIRE(out_stream);
+    TRY(CHECK_INPUT(native, haly_native, value, &checked));
+    const char *backend = context->device->backend->name;
+    if (strncmp(checked.backend, backend, sizeof checked.backend) != 0)
+        return FAIL(HALY_ERR_INVALID, "the native stream is of backend \"%.31s\", the context of \"%s\"",
+                    checked.backend, backend);
+    if ((context->flags & HALY_CONTEXT_MOVABLE) != 0)
+        return FAIL(HALY_ERR_UNSUPPORTED, "a movable context cannot hold a native stream: it would pin it to %s",
+                    backend);
+    if ((context->device->spec.capabilities & HALY_CAP_WRAP_STREAM) == 0)
+        return FAIL(HALY_ERR_UNSUPPORTED, "backend \"%s\" does not wrap native streams", backend);
+    TRY(stream_allocate(context, &stream));
+    const uint64_t serial = error_serial();
+    const haly_status status = context->backend->stream_wrap(context->block, stream->block, &checked, stream->timeline);
+    if (status != HALY_OK) {
+        stream_free(stream);
+        return backend_failed(backend, serial, status);
+    }
+    stream->gate = STREAM_WRAPPED;
+    return stream_finish(stream, NULL, out_stream);
+}
+
+void haly_stream_retain(haly_stream *stream)
+{
+    object_retain(stream, HALY_OBJECT_STREAM);
+}
+
+void stream_destroy(struct object *object)
+{
+    haly_stream *stream = (haly_stream *)object;
+    capture_discard(stream);
+    object->context->backend->stream_destroy(stream->block);
+    stream_free(stream);
+}
+
+static void stream_retire(struct object *object)
+{
+    object_unpublish(object);
+    retire(object, stream_destroy);
+}
+
+void haly_stream_release(haly_stream *stream)
+{
+    object_release(stream, HALY_OBJECT_STREAM, stream_retire);
+}
+
+haly_status haly_stream_set_label(haly_stream *stream, const char *label)
+{
+    ENTRY_STREAM(stream);
+    TRY(check_name(label));
+    timeline_label(stream->timeline, label);
+    return HALY_OK;
+}
+
+haly_status stream_refuse_in_capture(haly_stream *stream, const char *what)
+{
+    if (LIKELY(!stream_is_capturing(stream)))
+        return HALY_OK;
+    return FAIL(HALY_ERR_CAPTURING, "%s is not possible while the stream is captured; the capture stays valid", what);
+}
+
+haly_status haly_stream_sync(haly_stream *stream, uint64_t deadline)
+{
+    ENTRY_STREAM(stream);
+    TRY(stream_refuse_in_capture(stream, "waiting for the stream"));
+    const uint64_t sequence = timeline_submitted(stream->timeline);
+    const haly_status status = timeline_wait(stream->timeline, sequence, deadline);
+    if (status == HALY_TIMEOUT)
+        return FAIL(HALY_TIMEOUT, "the stream was not idle within %llu ns", (unsigned long long)deadline);
+    return status != HALY_OK ? status : timeline_status(stream->timeline, sequence);
+}
+
+haly_status haly_stream_query(haly_stream *stream)
+{
+    ENTRY_STREAM(stream);
+    TRY(stream_refuse_in_capture(stream, "querying the stream"));
+    const uint64_t sequence = timeline_submitted(stream->timeline);
+    TRY(timeline_status(stream->timeline, sequence));
+    return timeline_has_finished(stream->timeline, sequence) ? timeline_status(stream->timeline, sequence)
+                                                             : HALY_NOT_READY;
+}

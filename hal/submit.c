@@ -1,0 +1,174 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The path of every command: captured, deferred, or resolved in place and given to the backend. */
+#include "stream.h"
+
+#include "event.h"
+#include "graph.h"
+#include "kernel.h"
+#include "memory.h"
+#include "plan.h"
+#include "service.h"
+
+static bool wait_needs_service(const haly_stream *stream, const struct event_record *record)
+{
+    if (record->context != stream->object.context)
+        return true;
+    /* A record of a deferred stream that was not issued yet means nothing to the backend. */
+    return record->sequence > atomic_load_explicit(&record->timeline->issued, memory_order_acquire);
+}
+
+static bool is_staged(const haly_stream *stream, uint32_t dst_class, uint32_t src_class)
+{
+    return (dst_class == HALY_MEMORY_UNKNOWN || src_class == HALY_MEMORY_UNKNOWN) &&
+           (stream->object.context->device->spec.capabilities & HALY_CAP_PAGEABLE_COPY) == 0;
+}
+
+bool stream_needs_service(const haly_stream *stream, const haly_command *record)
+{
+    switch (record->kind) {
+    case HALY_COMMAND_WAIT:
+        return wait_needs_service(stream, ((const haly_command_wait *)record)->event);
+    case HALY_COMMAND_COPY: {
+        const haly_command_copy *copy = (const haly_command_copy *)record;
+        return is_staged(stream, copy->dst_class, copy->src_class);
+    }
+    case HALY_COMMAND_COPY_2D: {
+        const haly_command_copy_2d *copy = (const haly_command_copy_2d *)record;
+        return is_staged(stream, copy->dst_class, copy->src_class);
+    }
+    case HALY_COMMAND_HOST_CALL:
+        return (stream->object.context->device->spec.capabilities & HALY_CAP_HOST_CALL) == 0;
+    default:
+        return false;
+    }
+}
+
+static void resolve_launch(haly_context *context, haly_command_launch *launch)
+{
+    const haly_kernel *kernel = launch->kernel;
+    char *arguments = (char *)(launch + 1);
+    launch->kernel = kernel->block;
+    if (context->native_addresses)
+        return;
+    for (uint32_t i = 0; i < kernel->info.argument_count; i++) {
+        if (kernel->arguments[i].is_address == 0)
+            continue;
+        void **address = (void **)(void *)(arguments + kernel->arguments[i].offset);
+        *address = memory_translate(context, *address);
+    }
+}
+
+static void resolve_op(haly_context *context, haly_command_op *op)
+{
+    void **addresses = (void **)(op + 1);
+    op->plan = plan_block(op->plan);
+    if (context->native_addresses)
+        return;
+    op->workspace = memory_translate(context, op->workspace);
+    for (uint32_t i = 0; i < op->address_count; i++)
+        addresses[i] = memory_translate(context, addresses[i]);
+}
+
+static void resolve_addresses(haly_context *context, haly_command *record)
+{
+    if (record->kind == HALY_COMMAND_COPY) {
+        haly_command_copy *copy = (haly_command_copy *)record;
+        copy->dst = memory_translate(context, copy->dst);
+        copy->src = memory_translate(context, copy->src);
+    } else if (record->kind == HALY_COMMAND_COPY_2D) {
+        haly_command_copy_2d *copy = (haly_command_copy_2d *)record;
+        copy->dst = memory_translate(context, copy->dst);
+        copy->src = memory_translate(context, copy->src);
+    } else if (record->kind == HALY_COMMAND_FILL) {
+        haly_command_fill *fill = (haly_command_fill *)record;
+        fill->dst = memory_translate(context, fill->dst);
+    }
+}
+
+void stream_resolve(haly_stream *stream, void *records, uint64_t bytes, uint64_t first_sequence)
+{
+    haly_context *context = stream->object.context;
+    uint64_t sequence = first_sequence;
+    for (char *at = records, *end = at + bytes; at < end; at += ((haly_command *)(void *)at)->size, sequence++) {
+        haly_command *record = (haly_command *)(void *)at;
+        if (record->kind == HALY_COMMAND_LAUNCH) {
+            resolve_launch(context, (haly_command_launch *)record);
+        } else if (record->kind == HALY_COMMAND_OP) {
+            resolve_op(context, (haly_command_op *)record);
+        } else if (record->kind == HALY_COMMAND_RECORD) {
+            haly_command_record *command = (haly_command_record *)record;
+            command->event = ((struct event_record *)command->event)->block;
+        } else if (record->kind == HALY_COMMAND_WAIT) {
+            haly_command_wait *command = (haly_command_wait *)record;
+            command->event = ((struct event_record *)command->event)->block;
+        } else {
+            resolve_addresses(context, record);
+        }
+    }
+}
+
+haly_status stream_issue(haly_stream *stream, const void *records, uint64_t bytes, uint64_t first_sequence,
+                         uint64_t *out_accepted)
+{
+    haly_context *context = stream->object.context;
+    const uint64_t serial = error_serial();
+    const haly_status status = context->backend->submit(stream->block, records, bytes, first_sequence, out_accepted);
+    if (*out_accepted > 0)
+        atomic_store_explicit(&stream->timeline->issued, first_sequence + *out_accepted - 1, memory_order_release);
+    return status == HALY_OK ? HALY_OK : backend_failed(context->device->backend->name, serial, status);
+}
+
+/* Gives record commands their place before anybody can wait for them. */
+static void bind_records(haly_stream *stream, const void *records, uint64_t bytes, uint64_t sequence)
+{
+    const char *end = (const char *)records + bytes;
+    for (const haly_command *record = records; (const char *)record < end; record = command_next(record), sequence++)
+        if (record->kind == HALY_COMMAND_RECORD)
+            event_record_bind(((const haly_command_record *)record)->event, stream->timeline, sequence);
+}
+
+static haly_status submit_direct(haly_stream *stream, void *records, uint64_t bytes)
+{
+    struct timeline *timeline = stream->timeline;
+    const uint64_t first = atomic_load_explicit(&timeline->submitted, memory_order_relaxed) + 1;
+    uint64_t accepted = 0;
+    bind_records(stream, records, bytes, first);
+    stream_resolve(stream, records, bytes, first);
+    const haly_status status = stream_issue(stream, records, bytes, first, &accepted);
+    atomic_store_explicit(&timeline->submitted, first - 1 + accepted, memory_order_release);
+    return status;
+}
+
+static haly_status submit_wrapped(haly_stream *stream, void *records, uint64_t bytes)
+{
+    const char *end = (const char *)records + bytes;
+    for (const haly_command *record = records; (const char *)record < end; record = command_next(record))
+        if (record->kind == HALY_COMMAND_HOST_CALL && stream_needs_service(stream, record))
+            return FAIL(HALY_ERR_UNSUPPORTED, "backend \"%s\" has no host calls on wrapped streams",
+                        stream->object.context->device->backend->name);
+    return submit_direct(stream, records, bytes);
+}
+
+/* Deferred already, or because one of the records asks for it. */
+static haly_status submit_deferred(haly_stream *stream, void *records, uint64_t bytes, uint32_t count, bool is_needed)
+{
+    bool taken = false;
+    TRY(service_submit(stream, records, bytes, count, is_needed, &taken));
+    return taken ? HALY_OK : submit_direct(stream, records, bytes);
+}
+
+haly_status stream_submit(haly_stream *stream, void *records, uint64_t bytes, uint32_t count)
+{
+    const uint32_t gate = atomic_load_explicit(&stream->gate, memory_order_acquire);
+    if (UNLIKELY((gate & STREAM_CAPTURING) != 0))
+        return capture_append(stream, records, bytes, count);
+    if (UNLIKELY((gate & STREAM_WRAPPED) != 0))
+        return submit_wrapped(stream, records, bytes);
+    bool needs_service = false;
+    const char *end = (const char *)records + bytes;
+    for (const haly_command *record = records; (const char *)record < end; record = command_next(record))
+        needs_service = needs_service || stream_needs_service(stream, record);
+    if (UNLIKELY(needs_service || (gate & STREAM_DEFERRED) != 0))
+        return submit_deferred(stream, records, bytes, count, needs_service);
+    return submit_direct(stream, records, bytes);
+}
