@@ -24,10 +24,10 @@ static bool add_text(const struct chat_template *chat, const char *head, const c
                      struct token_list *list, struct chat_error *error)
 {
     size_t head_size = strlen(head);
-    char *whole = malloc(head_size + size);
+    char *whole = malloc(head_size + size + 1);
     if (whole == NULL)
         return CHAT_FAIL(error, "out of memory");
-    memcpy(whole, head, head_size);
+    memcpy(whole, head, head_size + 1);
     memcpy(whole + head_size, text, size);
     bool added = tokenizer_encode(chat->tokenizer, whole, head_size + size, list, error);
     free(whole);

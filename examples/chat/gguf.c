@@ -76,7 +76,7 @@ void gguf_close(struct gguf *file)
     if (file == NULL)
         return;
     if (file->map != NULL)
-        munmap((void *)(uintptr_t)file->map, file->size);
+        munmap(file->map, file->size);
     free(file->entries);
     free(file->tensors);
     free(file);

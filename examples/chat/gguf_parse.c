@@ -22,8 +22,8 @@ enum {
 };
 
 /* The index stays small beside the file, whatever counts the file claims. */
-_Static_assert(sizeof(struct gguf_entry) <= 4 * SMALLEST_ENTRY, "an index entry outgrows its record");
-_Static_assert(sizeof(struct gguf_tensor) <= 4 * SMALLEST_TENSOR, "an index entry outgrows its record");
+_Static_assert(sizeof(struct gguf_entry) <= (size_t)4 * SMALLEST_ENTRY, "an index entry outgrows its record");
+_Static_assert(sizeof(struct gguf_tensor) <= (size_t)4 * SMALLEST_TENSOR, "an index entry outgrows its record");
 
 struct reader {
     struct gguf *file;

@@ -31,7 +31,7 @@ struct gguf_entry {
 };
 
 struct gguf {
-    const unsigned char *map;
+    unsigned char *map; /* never written */
     size_t size;
     struct gguf_entry *entries; /* sorted by key */
     uint64_t entry_count;

@@ -520,9 +520,9 @@ static void write_binary(const double *logits, size_t size, const char *path)
 static unsigned long number(const char *text)
 {
     char *end;
-    unsigned long value = strtoul(text, &end, 10);
-    if (end == text || *end != '\0' || *text == '-')
-        die("expected a number, found \"%s\"", text);
+    unsigned long value = text != NULL ? strtoul(text, &end, 10) : 0;
+    if (text == NULL || end == text || *end != '\0' || *text == '-')
+        die("expected a number, found \"%s\"", text != NULL ? text : "");
     return value;
 }
 

@@ -11,7 +11,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/types.h>
 
 /* Takes the decoded text off the front of what is expected; false when they differ. */
 static bool matches(struct gguf_string decoded, const char **expected, size_t *left)
@@ -47,11 +46,10 @@ static bool print_all(const struct tokenizer *tokenizer, struct chat_error *erro
     struct text_stream *stream = NULL;
     char *text = NULL;
     size_t room = 0;
-    ssize_t size;
     if (!text_stream_create(tokenizer, &stream, error))
         return false;
     bool good = true;
-    while (good && (size = getdelim(&text, &room, '\0', stdin)) > 0)
+    while (good && getdelim(&text, &room, '\0', stdin) > 0)
         good = print_text(tokenizer, stream, text, strlen(text), error);
     free(text);
     text_stream_destroy(stream);

@@ -487,7 +487,7 @@ int main(void)
     for (size_t i = 0; i < HOSTILE_CASES; i++)
         hostile_tests[i] = (struct CMUnitTest){.name = hostile_cases[i].sentence,
                                                .test_func = hostile_field_is_refused,
-                                               .initial_state = (void *)(uintptr_t)&hostile_cases[i]};
+                                               .initial_state = (void *)&hostile_cases[i]};
     int failed = cmocka_run_group_tests_name("gguf", tests, NULL, NULL);
     return failed + cmocka_run_group_tests_name("gguf, hostile fields", hostile_tests, NULL, NULL);
 }

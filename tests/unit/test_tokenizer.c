@@ -544,7 +544,7 @@ static void vocabulary_without_turns_is_refused_by_the_template(void **state)
 
 static void fill(struct CMUnitTest *test, const char *sentence, CMUnitTestFunction function, const void *one_case)
 {
-    *test = (struct CMUnitTest){.name = sentence, .test_func = function, .initial_state = (void *)(uintptr_t)one_case};
+    *test = (struct CMUnitTest){.name = sentence, .test_func = function, .initial_state = (void *)one_case};
 }
 
 int main(void)
