@@ -9,9 +9,9 @@ ROOT=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
 CACHE=${XDG_CACHE_HOME:-$HOME/.cache}/halyard
 # shellcheck disable=SC2034 # for the scripts that source this file
 MODEL=${HALYARD_MODEL:-$CACHE/models/SmolLM2-135M-Instruct.Q4_1.gguf}
-BUILD=${HALYARD_BUILD_ROOT:-$ROOT/build}
+BUILD=${CI_BUILD_ROOT:-$ROOT/build}
 LOGS=$BUILD/ci-logs
-JOBS=${HALYARD_JOBS:-$(nproc)}
+JOBS=${CI_JOBS:-$(nproc)}
 STEP=${STEP:-}
 RESULTS=${RESULTS:-}
 
@@ -59,6 +59,14 @@ check() {
     else
         fail "$name" "exit status $rc"
     fi
+}
+
+# record_junit FILE: every test of a JUnit report of ctest's or halyard-cts'.
+record_junit() {
+    local verdict name reason
+    while IFS=$'\t' read -r verdict name reason; do
+        record "$verdict" "$name" "$reason"
+    done < <(python3 "$ROOT/ci/junit.py" "$1")
 }
 
 # ---- building ----
@@ -120,4 +128,60 @@ summarise() {
     failed=$(count fail "${files[@]}")
     printf '%d passed, %d failed, %d skipped\n' "$passed" "$failed" "$(count skip "${files[@]}")"
     [ "$failed" -eq 0 ] && [ "$passed" -gt 0 ]
+}
+
+# ---- what several steps run ----
+
+# run_ctest PRESET [ctest option…]: every test of every program counts. ctest's own exit code adds nothing to its report,
+# unless the report is missing.
+run_ctest() {
+    local preset=$1 report=$LOGS/ctest-$1.xml
+    shift
+    rm -f "$report"
+    CMOCKA_MESSAGE_OUTPUT=TAP ctest --test-dir "$BUILD/$preset" --output-on-failure -j "$JOBS" --timeout 300 \
+        --output-junit "$report" --test-output-size-passed 1048576 --test-output-size-failed 1048576 "$@" || true
+    record_junit "$report"
+}
+
+# run_cts PRESET BACKEND [halyard-cts option…]
+run_cts() {
+    local preset=$1 backend=$2 report=$LOGS/cts-$1-$2 rc=0
+    shift 2
+    rm -f "$report".xml "$report".json
+    "$BUILD/$preset/bin/halyard-cts" --backend "$backend" --junit "$report.xml" --json "$report.json" "$@" || rc=$?
+    record_junit "$report.xml"
+    # Exit code 1 says that cases failed, and the report says which.
+    [ "$rc" -le 1 ] || fail "halyard-cts on $backend" "exit status $rc"
+}
+
+# distinct_tests REPORT…: how many tests the JUnit reports hold, whatever became of them.
+distinct_tests() {
+    local report
+    for report in "$@"; do
+        python3 "$ROOT/ci/junit.py" "$report"
+    done | cut -f2 | sort -u | wc -l
+}
+
+same_number_of_tests() {
+    local preset=$1 plain sanitized
+    plain=$(distinct_tests "$LOGS/ctest-default.xml" "$LOGS/cts-default-cpu.xml")
+    sanitized=$(distinct_tests "$LOGS/ctest-$preset.xml" "$LOGS/cts-$preset-cpu.xml")
+    say "plain build $plain tests, $preset build $sanitized"
+    [ "$plain" -eq "$sanitized" ] && [ "$plain" -gt 0 ]
+}
+
+# run_sanitized PRESET: builds with sanitizers and runs what the plain build ran. A finding ends the program, so it is a
+# failure of the test that made it. Suppressions are for foreign libraries only, each with its reason.
+run_sanitized() {
+    local preset=$1 address thread
+    address=detect_leaks=1:strict_string_checks=1:detect_stack_use_after_return=1:check_initialization_order=1
+    thread=halt_on_error=1:second_deadlock_stack=1
+    export ASAN_OPTIONS=$address:suppressions=$ROOT/ci/suppressions/asan.supp
+    export LSAN_OPTIONS=suppressions=$ROOT/ci/suppressions/lsan.supp:print_suppressions=0
+    export UBSAN_OPTIONS=print_stacktrace=1:halt_on_error=1:suppressions=$ROOT/ci/suppressions/ubsan.supp
+    export TSAN_OPTIONS=$thread:suppressions=$ROOT/ci/suppressions/tsan.supp
+    check "$preset builds everything without a warning" configure_and_build "$preset"
+    run_ctest "$preset"
+    run_cts "$preset" cpu --timeout 240
+    check "$preset ran as many tests as the plain build" same_number_of_tests "$preset"
 }

@@ -8,6 +8,14 @@ set_target_properties(halyard PROPERTIES LIBRARY_OUTPUT_DIRECTORY ${CMAKE_BINARY
 
 install(DIRECTORY ${PROJECT_SOURCE_DIR}/include/halyard DESTINATION ${CMAKE_INSTALL_INCLUDEDIR} FILES_MATCHING PATTERN "*.h")
 
+# Installed programs find the library from where they stand.
+file(RELATIVE_PATH HALYARD_BIN_TO_LIB /prefix/${CMAKE_INSTALL_BINDIR} /prefix/${CMAKE_INSTALL_LIBDIR})
+foreach(program halyard_tool halyard-cts)
+  if(TARGET ${program})
+    set_target_properties(${program} PROPERTIES INSTALL_RPATH "$ORIGIN/${HALYARD_BIN_TO_LIB}")
+  endif()
+endforeach()
+
 # find_package(Halyard) gives Halyard::halyard, the name that add_subdirectory() gives as well.
 set(HALYARD_CMAKE_DIR ${CMAKE_INSTALL_LIBDIR}/cmake/Halyard)
 set_target_properties(halyard_headers PROPERTIES EXPORT_NAME headers)
