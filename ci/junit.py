@@ -9,23 +9,35 @@ import re
 import sys
 import xml.etree.ElementTree as ElementTree
 
-TAP = re.compile(r"^(not )?ok \d+(?: - (?P<name>.*?))?\s*(?:# SKIP(?P<reason>.*))?$")
+TAP = re.compile(r"^(?P<bad>not )?ok \d+(?: - (?P<name>.*?))?\s*(?:# SKIP(?P<skipped>.*))?$")
+PLAN = re.compile(r"^1\.\.(\d+)$")
+
+
+def last_words(lines):
+    """The last line before a result: what a test that skips itself said."""
+    said = [line for line in lines if line and not PLAN.match(line) and not TAP.match(line)]
+    return said[-1] if said else "no reason given"
 
 
 def tap_results(program, output):
-    previous = ""
-    for line in output.splitlines():
-        match = TAP.match(line.strip())
+    lines = [line.strip() for line in output.splitlines()]
+    planned = results = 0
+    for number, line in enumerate(lines):
+        if PLAN.match(line):
+            planned += int(PLAN.match(line)[1])
+        match = TAP.match(line)
         if not match:
-            previous = line.strip() or previous
             continue
-        if match["reason"] is not None:
-            # CMocka names the test behind SKIP; the reason is what the test printed before.
-            yield "skip", f"{program}: {match['name'] or match['reason'].strip()}", previous.lstrip("# ") or "no reason"
-        elif match[1]:
-            yield "fail", f"{program}: {match['name']}", previous.lstrip("# ")
+        results += 1
+        if match["skipped"] is not None: # CMocka puts the test's name behind SKIP
+            yield "skip", f"{program}: {match['skipped'].strip()}", last_words(lines[:number])
+        elif match["bad"]:
+            why = " ".join(line[1:].strip() for line in lines[number + 1:number + 4] if line.startswith("#"))
+            yield "fail", f"{program}: {match['name']}", why
         else:
             yield "pass", f"{program}: {match['name']}", ""
+    if results < planned:
+        yield "fail", program, f"ended after {results} of {planned} tests: {last_words(lines)[:200]}"
 
 
 def text_of(element):
@@ -34,22 +46,31 @@ def text_of(element):
     return " ".join(((element.get("message") or "") + " " + (element.text or "")).split())[:300]
 
 
+def skip_reason(skipped, output):
+    """ctest knows the exit code alone; the test said why."""
+    text = text_of(skipped)
+    return last_words([line.strip() for line in output.splitlines()]) if text.startswith("SKIP_") else text
+
+
 def case_results(case):
     classname, name = case.get("classname", ""), case.get("name", "")
     label = name if classname in ("", name) else f"{classname}.{name}"
+    output = case.findtext("system-out") or ""
     failure = case.find("failure")
     failure = case.find("error") if failure is None else failure
     skipped = case.find("skipped")
-    tap = list(tap_results(label, case.findtext("system-out") or ""))
+    results = list(tap_results(label, output))
     failed = failure is not None or case.get("status") == "fail"
-    if failed and not any(verdict == "fail" for verdict, _, _ in tap):
-        tap.append(("fail", label, text_of(failure) or "program failed outside its tests"))
-    if tap:
-        yield from tap
-    elif skipped is not None or case.get("status") in ("notrun", "disabled"):
-        yield "skip", label, text_of(skipped) or "no reason given"
-    else:
+    if failed and not any(verdict == "fail" for verdict, _, _ in results):
+        results.append(("fail", label, text_of(failure) or "failed outside its tests: " + output.strip()[-300:]))
+    if results:
+        yield from results
+    elif skipped is None and case.get("status") not in ("notrun", "disabled"):
         yield "pass", label, ""
+    elif text_of(skipped).startswith("Unable to find executable"):
+        yield "fail", label, text_of(skipped)
+    else:
+        yield "skip", label, skip_reason(skipped, output) or "no reason given"
 
 
 def main():

@@ -61,7 +61,7 @@ static json_t *uuid_text(const uint8_t uuid[16])
 {
     char text[33];
     bool known = false;
-    for (int i = 0; i < 16; i++) {
+    for (size_t i = 0; i < 16; i++) {
         snprintf(text + 2 * i, 3, "%02x", uuid[i]);
         known = known || uuid[i] != 0;
     }

@@ -48,7 +48,7 @@ static size_t column_width(const struct table *table, size_t column)
 
 static void print(const struct table *table, FILE *file)
 {
-    size_t widths[TABLE_COLUMNS_MAX];
+    size_t widths[TABLE_COLUMNS_MAX] = {0};
     for (size_t i = 0; i < table->columns; i++)
         widths[i] = column_width(table, i);
     for (size_t row = 0; row < table->rows; row++) {

@@ -76,7 +76,8 @@ tidy() {
 header_alone() {
     local header=$1 compiler=$2 standard=$3 language=c
     case $standard in c++*) language=c++ ;; esac
-    printf '#include <halyard/%s>\n#include <halyard/%s>\n' "$header" "$header" |
+    printf '#include <halyard/%s>\n#include <halyard/%s>\nextern int not_empty;\n' \
+        "$header" "$header" |
         "$compiler" -x "$language" -std="$standard" -I "$ROOT/include" -Wall -Wextra -Wpedantic -Werror -Wundef \
             -Wno-unused-function -fsyntax-only -
 }
