@@ -1,0 +1,174 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Ownership and permission checks. The real path has no symbolic links; once every folder on it has been seen to be
+ * closed to others, nobody else can exchange what it leads to between the check and the dlopen.
+ */
+#define _GNU_SOURCE
+#include "trust.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "text.h"
+
+static haly_status fail_errno(const char *path, const char *what, char *why, size_t why_size)
+{
+    const int error = errno;
+    text_set(why, why_size, "%s %s: %s", what, path, strerror(error));
+    switch (error) {
+    case ENOENT:
+    case ENOTDIR:
+        return HALY_ERR_NOT_FOUND;
+    case EACCES:
+    case EPERM:
+    case ELOOP:
+        return HALY_ERR_PERMISSION;
+    case ENOMEM:
+        return HALY_ERR_HOST_OOM;
+    case EMFILE:
+    case ENFILE:
+        return HALY_ERR_RESOURCE_EXHAUSTED;
+    default:
+        return HALY_ERR_IO;
+    }
+}
+
+/* Owner and writers of one file or folder. */
+static haly_status check_owner(const struct stat *info, const struct trust_anchor *anchor, const char *path, char *why,
+                               size_t why_size)
+{
+    const bool is_sticky_root = S_ISDIR(info->st_mode) && (info->st_mode & S_ISVTX) != 0 && info->st_uid == 0;
+    const bool owner_fits =
+        info->st_uid == 0 || info->st_uid == geteuid() || (anchor != NULL && info->st_uid == anchor->owner);
+    const bool group_fits = anchor != NULL && anchor->group_may_write && info->st_gid == anchor->group;
+    if (!owner_fits)
+        text_set(why, why_size, "%s belongs to user %u, neither root nor the effective user", path,
+                 (unsigned)info->st_uid);
+    else if ((info->st_mode & S_IWOTH) != 0 && !is_sticky_root)
+        text_set(why, why_size, "%s can be written by everybody", path);
+    else if ((info->st_mode & S_IWGRP) != 0 && !is_sticky_root && !group_fits)
+        text_set(why, why_size, "%s can be written by its group", path);
+    else
+        return HALY_OK;
+    return HALY_ERR_PERMISSION;
+}
+
+static haly_status check_regular(int file, const struct trust_anchor *anchor, const char *path, struct stat *out_stat,
+                                 char *why, size_t why_size)
+{
+    if (fstat(file, out_stat) != 0)
+        return fail_errno(path, "cannot look at", why, why_size);
+    if (!S_ISREG(out_stat->st_mode)) {
+        text_set(why, why_size, "%s is not a regular file", path);
+        return HALY_ERR_PERMISSION;
+    }
+    return check_owner(out_stat, anchor, path, why, why_size);
+}
+
+haly_status trust_check_open(int file, const char *path, struct stat *out_stat, char *why, size_t why_size)
+{
+    return check_regular(file, NULL, path, out_stat, why, why_size);
+}
+
+/* Whether the path is the anchor's folder or stands above it: then it carries libhalyard itself. */
+static bool is_at_or_above(const char *path, const struct trust_anchor *anchor)
+{
+    const size_t length = strlen(path);
+    if (anchor == NULL || strncmp(anchor->folder, path, length) != 0)
+        return false;
+    return length == 1 || anchor->folder[length] == '/' || anchor->folder[length] == '\0';
+}
+
+/* From the folder of the real path up to the root. */
+static haly_status check_folders(const char *real, const struct trust_anchor *anchor, char *why, size_t why_size)
+{
+    char folder[PATH_MAX];
+    text_set(folder, sizeof folder, "%s", real);
+    while (strcmp(folder, "/") != 0) {
+        char *slash = strrchr(folder, '/');
+        slash[slash == folder ? 1 : 0] = '\0';
+        if (is_at_or_above(folder, anchor))
+            return HALY_OK;
+        struct stat info;
+        if (lstat(folder, &info) != 0)
+            return fail_errno(folder, "cannot look at", why, why_size);
+        const haly_status status = check_owner(&info, anchor, folder, why, why_size);
+        if (status != HALY_OK)
+            return status;
+    }
+    return HALY_OK;
+}
+
+static bool is_below(const char *real, const struct trust_anchor *anchor)
+{
+    const size_t length = strlen(anchor->folder);
+    return strncmp(real, anchor->folder, length) == 0 && (length == 1 || real[length] == '/');
+}
+
+haly_status trust_check(const char *path, const struct trust_anchor *anchor, char *out_real, struct stat *out_stat,
+                        char *why, size_t why_size)
+{
+    text_set(out_real, PATH_MAX, "%s", path);
+    if (path[0] != '/') {
+        text_set(why, why_size, "%s is not an absolute path", path);
+        return HALY_ERR_PERMISSION;
+    }
+    char real[PATH_MAX];
+    if (realpath(path, real) == NULL)
+        return fail_errno(path, "cannot resolve", why, why_size);
+    text_set(out_real, PATH_MAX, "%s", real);
+    if (anchor != NULL && !is_below(real, anchor))
+        anchor = NULL; /* a link led elsewhere */
+    /* O_NONBLOCK: a pipe put there must not make us wait. */
+    const int file = open(real, O_RDONLY | O_NOFOLLOW | O_CLOEXEC | O_NONBLOCK);
+    if (file < 0)
+        return fail_errno(real, "cannot open", why, why_size);
+    haly_status status = check_regular(file, anchor, real, out_stat, why, why_size);
+    close(file);
+    if (status == HALY_OK)
+        status = check_folders(real, anchor, why, why_size);
+    return status;
+}
+
+/* Path of the file that is mapped where `address` lies, as the kernel has it: unlike dladdr() it does not depend on the
+ * name a program used to load the library. */
+static bool mapped_file(const void *address, char *out_path)
+{
+    FILE *maps = fopen("/proc/self/maps", "re");
+    char line[PATH_MAX + 128];
+    bool found = false;
+    while (maps != NULL && !found && fgets(line, sizeof line, maps) != NULL) {
+        uintptr_t start, end;
+        int path_at = 0;
+        if (sscanf(line, "%" SCNxPTR "-%" SCNxPTR " %*s %*s %*s %*s %n", &start, &end, &path_at) != 2 || path_at == 0)
+            continue;
+        line[strcspn(line, "\n")] = '\0';
+        if ((uintptr_t)address >= start && (uintptr_t)address < end && line[path_at] == '/') {
+            text_set(out_path, PATH_MAX, "%s", line + path_at);
+            found = true;
+        }
+    }
+    if (maps != NULL)
+        fclose(maps);
+    return found;
+}
+
+bool trust_anchor_find(struct trust_anchor *out_anchor)
+{
+    static const char here = 0; /* any address of this library's own */
+    char path[PATH_MAX];
+    struct stat info;
+    if (!mapped_file(&here, path) || stat(path, &info) != 0)
+        return false;
+    out_anchor->owner = info.st_uid;
+    out_anchor->group = info.st_gid;
+    out_anchor->group_may_write = (info.st_mode & S_IWGRP) != 0 && (info.st_mode & S_IWOTH) == 0;
+    char *slash = strrchr(path, '/');
+    slash[slash == path ? 1 : 0] = '\0';
+    return realpath(path, out_anchor->folder) != NULL;
+}
