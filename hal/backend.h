@@ -1,15 +1,23 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* A backend as the core holds it: its completed table and what became of it. */
+/* A backend as the core holds it: its completed table and what became of it. One per file found and instance. */
 #ifndef HAL_BACKEND_H
 #define HAL_BACKEND_H
 
+#include <stdbool.h>
+
 #include <halyard/backend.h>
+
+#define BACKEND_REASON_BYTES 512
 
 struct backend {
     char name[33];
-    char path[4096];
+    char path[4096]; /* as found; what is opened is its real path */
     char version[64];
-    char reason[512];
+    char reason[BACKEND_REASON_BYTES];      /* one sentence, "" while ready */
+    char late_reason[BACKEND_REASON_BYTES]; /* the one in force once enumeration has failed: `reason` may be in use */
+    bool failed_late;
+    bool is_named;       /* HALYARD_BACKEND names it: it must be usable */
+    uint32_t preference; /* 0 first */
     haly_backend_state state;
     haly_status status;
     uint32_t device_count;

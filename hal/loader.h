@@ -1,0 +1,30 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Opening backends and coming to terms with them. Files are chosen and trusted before they come here. */
+#ifndef HAL_LOADER_H
+#define HAL_LOADER_H
+
+#include <sys/types.h>
+
+#include "backend.h"
+
+/*
+ * Opens the file (its real path and identity) and calls its entry function, once per process however many instances
+ * do this, and fills in the backend's state, status, reason, version and completed table. The calling thread's failure
+ * detail is left alone: what became of the backend is no failure of the call that looks for backends.
+ */
+void loader_open(struct backend *backend, const char *real, dev_t device, ino_t inode);
+
+/* Asks an opened backend whether it is usable here, and updates state, status, reason and device_count. */
+void loader_probe(struct backend *backend);
+
+/* haly_shutdown(): calls the shutdown entry of every loaded backend. */
+void loader_shutdown_backends(void);
+
+/* First thing of a new generation (process.h): forgets a lock, or a load, of a thread that the fork left behind. */
+void loader_enter(void);
+
+/* The failure that a backend's call left in the calling thread's detail, as status and one sentence; for calls whose
+ * failure is a property of the backend. `serial` is error_serial() from before the call. */
+haly_status loader_take_failure(haly_status status, uint64_t serial, char *out_reason, size_t size);
+
+#endif
