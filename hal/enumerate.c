@@ -1,0 +1,265 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Enumeration: on first need each ready backend is asked for its devices, what it says is checked and held against the
+ * policy, and the rest is put in order. Each device left out keeps its reason.
+ */
+#include <stdlib.h>
+#include <string.h>
+
+#include "block.h"
+#include "instance.h"
+#include "loader.h"
+
+#define DEVICES_PER_BACKEND 4096U
+
+static bool ends(const char *text, size_t size)
+{
+    return memchr(text, '\0', size) != NULL;
+}
+
+bool device_spec_is_sound(haly_device_spec *spec, const char *backend, char *why, size_t why_size)
+{
+    struct {
+        const char *member;
+        char *text;
+        size_t size;
+    } texts[] = {{"backend", spec->backend, sizeof spec->backend},
+                 {"name", spec->name, sizeof spec->name},
+                 {"vendor", spec->vendor, sizeof spec->vendor},
+                 {"architecture", spec->architecture, sizeof spec->architecture},
+                 {"driver", spec->driver, sizeof spec->driver},
+                 {"pci", spec->pci, sizeof spec->pci}};
+    for (size_t i = 0; i < sizeof texts / sizeof texts[0]; i++) {
+        if (!ends(texts[i].text, texts[i].size)) {
+            text_set(why, why_size, "its spec's %s has no end", texts[i].member);
+            return false;
+        }
+        text_printable(texts[i].text, texts[i].size, texts[i].text, SIZE_MAX);
+    }
+    if (strcmp(spec->backend, backend) != 0)
+        text_set(why, why_size, "its spec names backend \"%s\"", spec->backend);
+    else if (spec->allocation_alignment == 0 || (spec->allocation_alignment & (spec->allocation_alignment - 1)) != 0)
+        text_set(why, why_size, "its spec's allocation_alignment is %u, not a power of two",
+                 spec->allocation_alignment);
+    else if ((uint32_t)spec->kind > HALY_DEVICE_OTHER)
+        text_set(why, why_size, "its spec's kind is %u", (unsigned)spec->kind);
+    else
+        return true;
+    return false;
+}
+
+static void leave_out(haly_instance *instance, const char *backend, uint32_t index, const char *why)
+{
+    LOG(HALY_LOG_INFO, "device %s:%u left out: %s", backend, index, why);
+    text_append(instance->left_out, sizeof instance->left_out, "%s%s:%u: %s", instance->left_out[0] != '\0' ? "; " : "",
+                backend, index, why);
+}
+
+/* Why a backend gave no device; the first reason counts. */
+static void note_failure(haly_error *failure, haly_status status, const char *backend, uint32_t index, const char *why)
+{
+    if (failure->status != HALY_OK)
+        return;
+    *failure = (haly_error){HALY_ERROR_INIT, .status = status, .function = "devices_enumerate"};
+    text_set(failure->backend, sizeof failure->backend, "%s", backend);
+    text_set(failure->message, sizeof failure->message, "device %s:%u: %s", backend, index, why);
+}
+
+/* A device that was opened: whether it may be used. */
+static bool is_welcome(haly_instance *instance, haly_device *device, haly_error *failure)
+{
+    char why[256];
+    const char *backend = device->backend->name;
+    if (!device_spec_is_sound(&device->spec, backend, why, sizeof why)) {
+        note_failure(failure, HALY_ERR_BACKEND, backend, device->spec.index, why);
+        leave_out(instance, backend, device->spec.index, why);
+        return false;
+    }
+    const uint32_t line = policy_denies_device(instance->policy, &device->spec);
+    if (line == 0)
+        return true;
+    text_set(why, sizeof why, "denied by %s, line %u", policy_path(instance->policy), line);
+    note_failure(failure, HALY_ERR_POLICY, backend, device->spec.index, why);
+    leave_out(instance, backend, device->spec.index, why);
+    return false;
+}
+
+static void device_destroy(haly_device *device)
+{
+    device->backend->table.device_close(device->block);
+    atomic_store(&device->object.kind, 0);
+    block_destroy(device->block);
+    free(device);
+}
+
+static haly_device *device_allocate(haly_instance *instance, struct backend *backend, uint32_t index)
+{
+    haly_device *device = calloc(1, sizeof *device);
+    void *block = block_create(backend->table.device_size);
+    if (device == NULL || block == NULL) {
+        free(device);
+        block_destroy(block);
+        return NULL;
+    }
+    object_init(&device->object, HALY_OBJECT_DEVICE, NULL);
+    device->instance = instance;
+    device->backend = backend;
+    device->block = block;
+    device->spec = (haly_device_spec){HALY_DEVICE_SPEC_INIT, .index = index, .numa_node = -1};
+    return device;
+}
+
+/* Adds one device, or notes why not. Fails only for host memory of ours. */
+static haly_status add_device(haly_instance *instance, struct backend *backend, uint32_t index, haly_error *failure)
+{
+    char why[BACKEND_REASON_BYTES];
+    haly_device **grown = realloc(instance->devices, (instance->device_count + 1) * sizeof(haly_device *));
+    if (grown != NULL)
+        instance->devices = grown;
+    haly_device *device = grown != NULL ? device_allocate(instance, backend, index) : NULL;
+    if (device == NULL)
+        return fail_host_oom("a device", sizeof *device + backend->table.device_size);
+    const uint64_t serial = error_serial();
+    const haly_status status = backend->table.device_open(index, device->block, &device->spec);
+    if (status != HALY_OK) {
+        const haly_status reason = loader_take_failure(status, serial, why, sizeof why);
+        note_failure(failure, reason, backend->name, index, why);
+        leave_out(instance, backend->name, index, why);
+        block_destroy(device->block);
+        free(device);
+        return HALY_OK;
+    }
+    device->spec.struct_size = sizeof device->spec;
+    device->spec.index = index;
+    if (is_welcome(instance, device, failure))
+        instance->devices[instance->device_count++] = device;
+    else
+        device_destroy(device);
+    return HALY_OK;
+}
+
+static uint32_t count_devices(struct backend *backend, haly_error *failure)
+{
+    char why[BACKEND_REASON_BYTES] = "it found no device";
+    uint32_t count = 0;
+    const uint64_t serial = error_serial();
+    haly_status status = backend->table.device_count(&count);
+    if (status != HALY_OK) {
+        status = loader_take_failure(status, serial, why, sizeof why);
+    } else if (count == 0) {
+        status = HALY_ERR_UNAVAILABLE;
+    } else if (count > DEVICES_PER_BACKEND) {
+        status = HALY_ERR_BACKEND;
+        text_set(why, sizeof why, "it speaks of %u devices", count);
+    }
+    if (status == HALY_OK)
+        return count;
+    if (error_serial() != serial)
+        *failure = *error_detail(); /* with the vendor's own number and words */
+    else
+        *failure = (haly_error){HALY_ERROR_INIT, .function = "devices_enumerate"};
+    failure->status = status;
+    text_set(failure->backend, sizeof failure->backend, "%s", backend->name);
+    text_set(failure->message, sizeof failure->message, "%s", why);
+    return 0;
+}
+
+static void fail_backend(haly_instance *instance, struct backend *backend, const haly_error *failure)
+{
+    pthread_mutex_lock(&instance->lock);
+    backend->state = failure->status == HALY_ERR_POLICY ? HALY_BACKEND_DENIED : HALY_BACKEND_UNAVAILABLE;
+    backend->status = failure->status;
+    backend->device_count = 0;
+    backend->failed_late = true;
+    text_set(backend->late_reason, sizeof backend->late_reason, "%s", failure->message);
+    pthread_mutex_unlock(&instance->lock);
+    LOG(HALY_LOG_INFO, "backend \"%s\" cannot be used: %s", backend->name, backend->late_reason);
+    if (!backend->is_named || instance->device_failure.status != HALY_OK)
+        return;
+    instance->device_failure = *failure;
+    text_set(instance->device_failure.message, sizeof instance->device_failure.message,
+             "backend \"%s\" cannot be used: %s", backend->name, backend->late_reason);
+}
+
+static haly_status enumerate_backend(haly_instance *instance, struct backend *backend)
+{
+    haly_error failure = {HALY_ERROR_INIT};
+    const uint32_t before = instance->device_count;
+    const uint32_t count = count_devices(backend, &failure);
+    for (uint32_t i = 0; i < count; i++)
+        TRY(add_device(instance, backend, i, &failure));
+    if (instance->device_count == before) {
+        fail_backend(instance, backend, &failure);
+        return HALY_OK;
+    }
+    pthread_mutex_lock(&instance->lock);
+    backend->device_count = instance->device_count - before;
+    pthread_mutex_unlock(&instance->lock);
+    return HALY_OK;
+}
+
+/* What was preferred first; then processors last, better scores first, and the order of the search. */
+static int compare_devices(const void *a, const void *b)
+{
+    const haly_device *left = *(haly_device *const *)a, *right = *(haly_device *const *)b;
+    if (left->backend->preference != right->backend->preference)
+        return left->backend->preference < right->backend->preference ? -1 : 1;
+    const bool left_is_cpu = left->spec.kind == HALY_DEVICE_CPU, right_is_cpu = right->spec.kind == HALY_DEVICE_CPU;
+    if (left_is_cpu != right_is_cpu)
+        return left_is_cpu ? 1 : -1;
+    if (left->spec.score != right->spec.score)
+        return left->spec.score > right->spec.score ? -1 : 1;
+    if (left->backend != right->backend)
+        return left->backend < right->backend ? -1 : 1;
+    return left->spec.index < right->spec.index ? -1 : left->spec.index > right->spec.index;
+}
+
+static haly_status enumerate_all(haly_instance *instance)
+{
+    const haly_error before = *error_detail(); /* what is wrong with a backend is no failure of this call */
+    const struct params *scope = param_scope(instance->params);
+    haly_status status = HALY_OK;
+    for (uint32_t i = 0; i < instance->backend_count && status == HALY_OK; i++)
+        if (instance->backends[i].state == HALY_BACKEND_READY)
+            status = enumerate_backend(instance, &instance->backends[i]);
+    param_scope(scope);
+    if (status != HALY_OK)
+        return status;
+    *error_detail() = before;
+    if (instance->device_count > 1)
+        qsort(instance->devices, instance->device_count, sizeof(haly_device *), compare_devices);
+    return HALY_OK;
+}
+
+haly_status devices_enumerate(haly_instance *instance)
+{
+    pthread_mutex_lock(&instance->lock);
+    while (instance->stage == DEVICES_BEING_ENUMERATED)
+        pthread_cond_wait(&instance->changed, &instance->lock);
+    const bool is_ours = instance->stage == DEVICES_UNKNOWN;
+    if (is_ours)
+        instance->stage = DEVICES_BEING_ENUMERATED;
+    pthread_mutex_unlock(&instance->lock);
+    haly_status status = HALY_OK;
+    if (is_ours) {
+        status = enumerate_all(instance);
+        if (status != HALY_OK) /* host memory ran out: everything can be tried again */
+            devices_destroy(instance);
+        pthread_mutex_lock(&instance->lock);
+        instance->stage = status == HALY_OK ? DEVICES_KNOWN : DEVICES_UNKNOWN;
+        pthread_cond_broadcast(&instance->changed);
+        pthread_mutex_unlock(&instance->lock);
+    }
+    if (status == HALY_OK && instance->device_failure.status != HALY_OK)
+        return error_restore(&instance->device_failure);
+    return status;
+}
+
+void devices_destroy(haly_instance *instance)
+{
+    while (instance->device_count > 0)
+        device_destroy(instance->devices[--instance->device_count]);
+    free(instance->devices);
+    instance->devices = NULL;
+    instance->left_out[0] = '\0';
+}
