@@ -45,10 +45,10 @@ def run_chat(options, extra=()):
 
 
 def prompt_tokens(options):
-    match = re.search(r"^tokens[: ]+([0-9 ,]+)$", run_chat(options, ["--tokens"])[1], re.MULTILINE)
-    if not match:
+    tokens = [int(token) for token in re.findall(r"^prompt (\d+)$", run_chat(options, ["--tokens"])[1], re.MULTILINE)]
+    if not tokens:
         sys.exit("chat --tokens printed no token ids")
-    return [int(token) for token in match[1].replace(",", " ").split()]
+    return tokens
 
 
 class Llama(peer.Model):

@@ -20,7 +20,7 @@ mkdir -p "$WORK"
 top20_agrees() {
     local tokens
     "$CHAT" --model "$MODEL" --greedy -n 1 --tokens --logits "$WORK/logits.f32" "$1" >/dev/null 2>"$WORK/tokens"
-    read -r -a tokens < <(sed -n 's/^tokens[: ]*//p' "$WORK/tokens" | head -1 | tr ',' ' ')
+    mapfile -t tokens < <(sed -n 's/^prompt //p' "$WORK/tokens")
     [ ${#tokens[@]} -gt 0 ]
     "$PYTHON" "$REFERENCE/llama_cpp_top20.py" "$MODEL" "${tokens[@]}" >"$WORK/top20"
     "$PYTHON" "$REFERENCE/compare_top20.py" "$WORK/logits.f32" "$WORK/top20"

@@ -10,32 +10,36 @@ WORK=$LOGS/zero
 PROMPT="What is the capital of France, and what is it known for?"
 mkdir -p "$WORK"
 
+# One greedy answer and one that is sampled, since each uses operators that the other does not.
 answer() {
     "$CHAT" --model "$MODEL" --greedy -n 16 "$PROMPT" 2>"$WORK/err"
+    "$CHAT" --model "$MODEL" --seed 3 --temperature 1.2 -n 16 "$PROMPT" 2>>"$WORK/err"
 }
 
 zeroed() {
-    env HALYARD_BACKEND=cpu HALYARD_BACKEND_PATH="$BUILD/default/tests/zero" "$@"
+    (
+        export HALYARD_BACKEND=cpu HALYARD_BACKEND_PATH=$BUILD/default/tests/zero
+        [ -z "${1:-}" ] || export HALYARD_TEST_ZERO_OP=$1
+        answer
+    )
 }
 
-export -f answer
-export CHAT MODEL PROMPT WORK
-
 unchanged_without() {
-    zeroed bash -c answer >"$WORK/none"
+    zeroed >"$WORK/none"
     cmp "$WORK/plain" "$WORK/none"
 }
 
-# A model whose numbers have become zero or NaN may answer with an error as well: that is a change, too.
+# A model whose numbers have become zero or NaN may end with an error as well: that is a change, too.
 changed_by() {
-    zeroed HALYARD_TEST_ZERO_OP="$1" bash -c answer >"$WORK/$1" || true
+    zeroed "$1" >"$WORK/$1" || true
     ! cmp "$WORK/plain" "$WORK/$1"
 }
 
 answer >"$WORK/plain"
+[ -f "$BUILD/default/tests/zero/libhalyard_backend_cpu.so" ] || fail "variant" "the variant was not built"
 check "the variant that zeroes nothing answers the same" unchanged_without
-# What the chat's source calls.
-mapfile -t OPERATORS < <(python3 "$ROOT/tests/reference/operators_used.py" "$ROOT"/examples/chat/*.c)
+# What the chat's source asks for by name.
+mapfile -t OPERATORS < <(grep -ohE '\.name = "[A-Z][A-Za-z0-9]+"' "$ROOT"/examples/chat/*.c | cut -d'"' -f2 | sort -u)
 for operator in "${OPERATORS[@]}"; do
     check "zeroing $operator changes the answer" changed_by "$operator"
 done
