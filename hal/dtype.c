@@ -9,12 +9,12 @@ static const struct {
     uint16_t block_elements;
     uint16_t block_bytes;
 } dtypes[] = {
-    [HALY_DTYPE_NONE] = {"none", 0, 0}, [HALY_F32] = {"f32", 1, 4},        [HALY_F16] = {"f16", 1, 2},
-    [HALY_BF16] = {"bf16", 1, 2},       [HALY_F64] = {"f64", 1, 8},        [HALY_I8] = {"i8", 1, 1},
-    [HALY_I16] = {"i16", 1, 2},         [HALY_I32] = {"i32", 1, 4},        [HALY_I64] = {"i64", 1, 8},
-    [HALY_U8] = {"u8", 1, 1},           [HALY_U16] = {"u16", 1, 2},        [HALY_U32] = {"u32", 1, 4},
-    [HALY_U64] = {"u64", 1, 8},         [HALY_BOOL] = {"bool", 1, 1},      [HALY_F8_E4M3] = {"f8_e4m3", 1, 1},
-    [HALY_F8_E5M2] = {"f8_e5m2", 1, 1}, [HALY_Q4_0] = {"q4_0", 32, 18},    [HALY_Q4_1] = {"q4_1", 32, 20},
+    [HALY_DTYPE_NONE] = {"none", 0, 0}, [HALY_F32] = {"f32", 1, 4},     [HALY_F16] = {"f16", 1, 2},
+    [HALY_BF16] = {"bf16", 1, 2},       [HALY_F64] = {"f64", 1, 8},     [HALY_I8] = {"i8", 1, 1},
+    [HALY_I16] = {"i16", 1, 2},         [HALY_I32] = {"i32", 1, 4},     [HALY_I64] = {"i64", 1, 8},
+    [HALY_U8] = {"u8", 1, 1},           [HALY_U16] = {"u16", 1, 2},     [HALY_U32] = {"u32", 1, 4},
+    [HALY_U64] = {"u64", 1, 8},         [HALY_BOOL] = {"bool", 1, 1},   [HALY_F8_E4M3] = {"f8_e4m3", 1, 1},
+    [HALY_F8_E5M2] = {"f8_e5m2", 1, 1}, [HALY_Q4_0] = {"q4_0", 32, 18}, [HALY_Q4_1] = {"q4_1", 32, 20},
     [HALY_Q8_0] = {"q8_0", 32, 34},
 };
 

@@ -27,8 +27,8 @@ static inline bool dtype_in(haly_dtype dtype, uint64_t mask)
     return dtype_is_known(dtype) && (mask & DTYPE_BIT(dtype)) != 0;
 }
 
-/* What an address of a tensor of this type must be a multiple of. A block starts with an f16, and nothing in it is wider:
- * 2 for block types, whose sizes are not powers of two. */
+/* What an address of a tensor of this type must be a multiple of. A block starts with an f16, and nothing in it is
+ * wider: 2 for block types, whose sizes are not powers of two. */
 uint32_t dtype_alignment(haly_dtype dtype);
 
 /* Writes "f32, f16 or bf16" for a mask; cut at the buffer's size. */

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The operators that the library knows: one table row each. A row says what an operator takes, which aliasing is part of
- * its meaning, and which functions check a description and turn it into launches. Everything else asks the rows.
+ * The operators that the library knows: one table row each. A row says what an operator takes, which aliasing is part
+ * of its meaning, and which functions check a description and turn it into launches. Everything else asks the rows.
  */
 #ifndef HAL_OPERATOR_H
 #define HAL_OPERATOR_H
@@ -49,9 +49,5 @@ haly_status op_find(const char *domain, const char *name, uint32_t version, cons
 
 /* Rows in order, NULL past the end. */
 const struct op *op_row(uint32_t index);
-
-/* How far `at` is from what somebody meant by `wanted`, in single-letter edits, letter case aside. Names that have
- * nothing to do with each other give UINT32_MAX. */
-uint32_t op_spelling_distance(const char *wanted, const char *at);
 
 #endif

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * A description of an operator, taken over from the caller and checked: the form in which checks, lowerings and backends
- * see it. Its arrays are copies, so that the caller's versions and sizes of structs matter in one place only.
+ * A description of an operator, taken over from the caller and checked: the form in which checks, lowerings and
+ * backends see it. Its arrays are copies, so that the caller's versions and sizes of structs matter in one place only.
  */
 #ifndef HAL_OPERATOR_CALL_H
 #define HAL_OPERATOR_CALL_H
