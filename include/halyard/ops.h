@@ -3,40 +3,51 @@
  * @file ops.h
  * The operators, and typed shorthands that run them eagerly.
  *
- * Domain "" (meaning: the ONNX operator specification; floating point types f32, f16, bf16 unless said otherwise):
- *   Add Sub Mul Div Max Min              two inputs of one type, multidirectional broadcasting
- *   Neg Abs Exp Log Sqrt Reciprocal Sigmoid Tanh Relu Identity(any plain type)
+ * Domain "" (meaning: the ONNX operator specification; floating point types f32, f16, bf16 unless said otherwise; inputs
+ * and output of one type; arithmetic and statistics in f32, rounded once to the output's type):
+ *   Add Sub Mul Div Max Min              two inputs, multidirectional broadcasting; Max and Min are NaN when either is
+ *   Neg Abs Exp Log Sqrt Reciprocal Sigmoid Tanh Relu
+ *   Identity    any plain (not block) type
  *   Gelu        attribute approximate = "none" | "tanh"
  *   Swish       attribute alpha (1.0)
- *   Cast        between f32 f16 bf16 i32 i64 u8 bool; the target is the output's type; to integers: truncated, then
- *               saturated, NaN gives 0
- *   Transpose   attribute perm (reversed dimensions)
+ *   Cast        between f32 f16 bf16 i32 i64 u8 bool; the target is the output's type. Floating point to integers:
+ *               truncated, then saturated, NaN gives 0. Between integers: wraps. To bool: 0 gives 0, all else 1
+ *   Transpose   any plain type; attribute perm (reversed dimensions)
  *   Softmax     attribute axis (-1)
- *   ArgMax      attributes axis (0), keepdims (1); output i64; the first of equals wins, NaN counts as largest
+ *   ArgMax      attributes axis (0), keepdims (1), select_last_index (only 0); output i64; the first of equals wins, NaN
+ *               counts as largest
  *   MatMul      numpy matmul, batch dimensions broadcast
- *   RMSNormalization  X, scale (f32 or X's type); attributes axis (-1, only the last), epsilon (1e-5); f32 statistics
+ *   RMSNormalization  X, scale (f32 or X's type) of the last dimension's length -> Y of X's type; attributes axis (-1,
+ *               only the last), epsilon (1e-5), stash_type (only 1, f32)
  *
  * Domain "halyard" (version 1), each defined by its decomposition; all sums in f32:
  *   Embedding        table[V,D] (f32 f16 bf16 q4_0 q4_1 q8_0), indices[...] (i32 i64) -> y[...,D]
- *                    = table rows, dequantised; an index outside [0,V) gives a row of NaN
+ *                    = table rows, dequantised; an index outside [0,V) gives a row of NaN. y has the table's type, or
+ *                    f32, f16 or bf16 when that is a block type
  *   QuantizedMatMul  x[...,K], weight[N,K] (q4_0 q4_1 q8_0 f32 f16 bf16), bias[N] (optional, f32) -> y[...,N]
- *                    = MatMul(x, Transpose(dequantise(weight))) + bias; x and y of one type
+ *                    = MatMul(x, Transpose(dequantise(weight))) + bias; x and y of one type, x not quantised on the way
  *   SwiGLU           gate, up (same shape) -> y = Swish(gate) * up
- *   AddRMSNorm       x, residual, scale; attribute epsilon (1e-5) -> y, sum;  sum = x + residual, y =
- * RMSNormalization(sum, scale) Rotary           x[B,S,H,D], positions[B,S] (i32 i64); attributes base (10000),
- * interleaved (1), rotary_dim (0 = D)
- *                    -> y[B,S,H,D]: pair i of the first rotary_dim elements is turned by position *
- * base^(-2i/rotary_dim); pairs are (2i, 2i+1) when interleaved, else (i, i + rotary_dim/2); the rest is copied
+ *   AddRMSNorm       x, residual, scale; attribute epsilon (1e-5) -> y, sum
+ *                    sum = x + residual, y = RMSNormalization(sum as stored, scale)
+ *   Rotary           x[B,S,H,D], positions[B,S] (i32 i64); attributes base (10000, at least 1), interleaved (1),
+ *                    rotary_dim (0 = D; even) -> y[B,S,H,D]
+ *                    pair i of the first rotary_dim elements is turned by position * base^(-2i/rotary_dim); pairs are
+ *                    (2i, 2i+1) when interleaved, else (i, i + rotary_dim/2); the rest is copied
  *   CachedAttention  q[B,S,Hq,D], k[B,S,Hkv,D], v[B,S,Hkv,D], k_cache[B,Hkv,C,D], v_cache[B,Hkv,C,D];
- *                    attributes scale (0 = 1/sqrt(D)), causal (1); host values past[B] or one for all
- *                    -> y[B,S,Hq,D]. The caches are updated in place: rows past .. past+S-1 become k and v. Query s
- * then attends to rows 0 .. past+s (causal) or 0 .. past+S-1; query head h uses key head h / (Hq/Hkv). past + S must
- * not exceed C.
+ *                    attributes scale (0 = 1/sqrt(D)), causal (1); host values past[B] or one for all -> y[B,S,Hq,D]
+ *                    The caches are updated in place: rows past .. past+S-1 become k and v. Query s then attends to
+ *                    rows 0 .. past+s (causal) or 0 .. past+S-1; query head h uses key head h / (Hq/Hkv). past + S must
+ *                    not exceed C. The caches are of one floating point type; where only the portable kernels run it
+ *                    must be that of q.
  *
+ * Versions: 0 is the newest. Any version of an operator in which it has this meaning is accepted; haly_operator_get()
+ * tells the newest.
+ * Addresses are multiples of the element's size, of 2 for block types.
  * Aliasing: an output may be exactly an input (same address, shape and strides, same element size) for the element-wise
- * operators, SwiGLU, Softmax, RMSNormalization (X), AddRMSNorm (sum with x or residual, y with x) and Rotary; any other
- * overlap of an output with anything is INVALID.                                                          [OPS-001]
- * Zero-size tensors are fine everywhere; a sum over nothing is 0.                                         [OPS-002]
+ * operators, Cast and Identity included, SwiGLU, Softmax, RMSNormalization (X), AddRMSNorm (sum with x or residual, y with
+ * x) and Rotary; any other overlap of an output, or of a cache, with anything is INVALID. Interleaved views (two column
+ * ranges of one matrix) do not overlap.                                                                   [OPS-001]
+ * Zero-size tensors are fine everywhere; a sum over nothing is 0. An output without elements queues nothing. [OPS-002]
  *
  * The shorthands below only fill in a haly_op_desc; new operators never change the ABI.
  */
