@@ -3,8 +3,8 @@
  * @file ops.h
  * The operators, and typed shorthands that run them eagerly.
  *
- * Domain "" (meaning: the ONNX operator specification; floating point types f32, f16, bf16 unless said otherwise; inputs
- * and output of one type; arithmetic and statistics in f32, rounded once to the output's type):
+ * Domain "" (meaning: the ONNX operator specification; floating point types f32, f16, bf16 unless said otherwise;
+ * inputs and output of one type; arithmetic and statistics in f32, rounded once to the output's type):
  *   Add Sub Mul Div Max Min              two inputs, multidirectional broadcasting; Max and Min are NaN when either is
  *   Neg Abs Exp Log Sqrt Reciprocal Sigmoid Tanh Relu
  *   Identity    any plain (not block) type
@@ -14,8 +14,8 @@
  *               truncated, then saturated, NaN gives 0. Between integers: wraps. To bool: 0 gives 0, all else 1
  *   Transpose   any plain type; attribute perm (reversed dimensions)
  *   Softmax     attribute axis (-1)
- *   ArgMax      attributes axis (0), keepdims (1), select_last_index (only 0); output i64; the first of equals wins, NaN
- *               counts as largest
+ *   ArgMax      attributes axis (0), keepdims (1), select_last_index (only 0); output i64; the first of equals wins,
+ *               NaN counts as largest
  *   MatMul      numpy matmul, batch dimensions broadcast
  *   RMSNormalization  X, scale (f32 or X's type) of the last dimension's length -> Y of X's type; attributes axis (-1,
  *               only the last), epsilon (1e-5), stash_type (only 1, f32)
@@ -44,8 +44,8 @@
  * tells the newest.
  * Addresses are multiples of the element's size, of 2 for block types.
  * Aliasing: an output may be exactly an input (same address, shape and strides, same element size) for the element-wise
- * operators, Cast and Identity included, SwiGLU, Softmax, RMSNormalization (X), AddRMSNorm (sum with x or residual, y with
- * x) and Rotary; any other overlap of an output, or of a cache, with anything is INVALID. Interleaved views (two column
+ * operators, Cast and Identity included, SwiGLU, Softmax, RMSNormalization (X), AddRMSNorm (sum with x or residual, y
+ * with x) and Rotary; any other overlap of an output, or of a cache, with anything is INVALID. Interleaved views (two column
  * ranges of one matrix) do not overlap.                                                                   [OPS-001]
  * Zero-size tensors are fine everywhere; a sum over nothing is 0. An output without elements queues nothing. [OPS-002]
  *
