@@ -53,7 +53,8 @@ static void check_cores(void)
                "the control group allows %.1f cores' time", allowed / period);
 }
 
-static void check_limit(int resource, const char *name, uint64_t wanted, const char *meaning, const char *mend)
+static void check_limit(int resource, const char *name, uint64_t wanted, enum verdict verdict, const char *meaning,
+                        const char *mend)
 {
     struct rlimit limit;
     char text[TEXT_MAX];
@@ -64,7 +65,7 @@ static void check_limit(int resource, const char *name, uint64_t wanted, const c
     else if (limit.rlim_cur >= wanted)
         report(VERDICT_OK, name, NULL, "%s", text_bytes(limit.rlim_cur, text));
     else
-        report(VERDICT_WARN, name, mend, "%s: %s", text_bytes(limit.rlim_cur, text), meaning);
+        report(verdict, name, mend, "%s: %s", text_bytes(limit.rlim_cur, text), meaning);
 }
 
 static void check_memory(void)
@@ -83,11 +84,11 @@ static void check_memory(void)
     if (read_line("/proc/sys/vm/overcommit_memory", text) && strcmp(text, "2") == 0)
         report(VERDICT_WARN, "memory", "sysctl vm.overcommit_memory=0",
                "overcommit is forbidden: reserved address windows and forked children count in full");
-    check_limit(RLIMIT_AS, "address space", UINT64_C(1) << 38,
+    check_limit(RLIMIT_AS, "address space", UINT64_C(1) << 38, VERDICT_WARN,
                 "movable contexts reserve a window of 4 times the device's memory", "ulimit -v unlimited");
-    check_limit(RLIMIT_MEMLOCK, "locked memory", UINT64_C(64) << 20,
+    check_limit(RLIMIT_MEMLOCK, "locked memory", UINT64_C(64) << 20, VERDICT_NOTE,
                 "drivers that pin host memory may be refused (the cpu backend does not need it)",
-                "ulimit -l unlimited");
+                "ulimit -l unlimited, only if a driver asks for it");
 }
 
 static void check_huge_pages(void)

@@ -53,22 +53,22 @@ static int print_backends(haly_instance *instance)
 {
     uint32_t count = 0;
     struct table table;
+    if (haly_backend_count(instance, &count) != HALY_OK || count == 0) {
+        fprintf(stderr, "halyard: no backend was found; halyard doctor says more\n");
+        return TOOL_FAILED;
+    }
     table_start(&table, 4);
     table_row(&table, (const char *const[]){"backend", "state", "devices", "why"});
-    if (haly_backend_count(instance, &count) != HALY_OK)
-        return TOOL_FAILED;
     for (uint32_t i = 0; i < count; i++) {
         haly_backend_info info = {HALY_BACKEND_INFO_INIT};
         char devices[16], why[TEXT_MAX];
         if (haly_backend_info_get(instance, i, &info) != HALY_OK)
-            return TOOL_FAILED;
+            continue;
         snprintf(devices, sizeof devices, "%u", info.device_count);
         table_row(&table, (const char *const[]){info.name, text_backend_state(info.state), devices,
                                                 backend_why(instance, &info, why)});
     }
-    if (count == 0)
-        fprintf(stderr, "halyard: no backend was found; halyard doctor says where they are looked for\n");
-    return table_finish(&table, stdout) && count != 0 ? TOOL_OK : TOOL_FAILED;
+    return table_finish(&table, stdout) ? TOOL_OK : TOOL_FAILED;
 }
 
 static void print_sample(haly_device *device)
