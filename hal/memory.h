@@ -27,9 +27,9 @@ void memory_window(haly_context *context, uint64_t *out_base, uint64_t *out_byte
 
 /*
  * Resolves [address, address + size) for a command in `context`. HALY_ERR_INVALID, with a message that begins with
- * `what`
- * ("dst"), when the range starts in an allocation and leaves it, touches freed memory, or wraps around.
- * Device memory of another context resolves too; the caller looks at view.context.
+ * `what` ("dst"), when the range starts in an allocation and leaves it, runs into one, touches freed memory, wraps
+ * around, or starts at NULL. Size 0 is fine anywhere but in freed memory. Device memory of another context resolves
+ * too; the caller looks at view.context. Takes no lock for device and pinned memory.
  */
 haly_status memory_resolve(haly_context *context, const void *address, uint64_t size, const char *what,
                            struct memory_view *out_view);
@@ -41,6 +41,9 @@ void *memory_translate(haly_context *context, const void *address);
 /* Stream-ordered allocation on behalf of the core (workspaces), and its free behind what was submitted since. */
 haly_status memory_alloc_ordered(haly_context *context, struct timeline *timeline, uint64_t size, void **out_address);
 void memory_free_ordered(haly_context *context, struct timeline *timeline, void *address);
+
+/* Counts host memory that another part of the core pins (positive) or lets go (negative), for the statistics. */
+void memory_note_pinned(haly_context *context, int64_t bytes);
 
 /* Drops what pending frees hold on a timeline that has ended; called when a stream is destroyed. */
 void memory_timeline_ended(haly_context *context, struct timeline *timeline);
