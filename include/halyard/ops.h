@@ -45,8 +45,8 @@
  * Addresses are multiples of the element's size, of 2 for block types.
  * Aliasing: an output may be exactly an input (same address, shape and strides, same element size) for the element-wise
  * operators, Cast and Identity included, SwiGLU, Softmax, RMSNormalization (X), AddRMSNorm (sum with x or residual, y
- * with x) and Rotary; any other overlap of an output, or of a cache, with anything is INVALID. Interleaved views (two column
- * ranges of one matrix) do not overlap.                                                                   [OPS-001]
+ * with x) and Rotary; any other overlap of an output, or of a cache, with anything is INVALID. Interleaved views (two
+ * column ranges of one matrix) do not overlap.                                                            [OPS-001]
  * Zero-size tensors are fine everywhere; a sum over nothing is 0. An output without elements queues nothing. [OPS-002]
  *
  * The shorthands below only fill in a haly_op_desc; new operators never change the ABI.
