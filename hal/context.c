@@ -267,7 +267,7 @@ haly_status haly_context_sync(haly_context *context, uint64_t deadline)
         const uint64_t sequence = timeline_submitted(timeline);
         status = timeline_wait(timeline, sequence, process_remaining(moment));
         if (status == HALY_OK && failure == HALY_OK)
-            failure = timeline_status(timeline, sequence);
+            failure = timeline_status(timeline, UINT64_MAX);
         timeline_release(timeline);
     }
     if (status == HALY_TIMEOUT)

@@ -64,22 +64,20 @@ static void mark_executed(struct timeline *timeline, uint64_t sequence)
     atomic_store_explicit(&timeline->issued, sequence, memory_order_release);
 }
 
-static void fail_at(struct timeline *timeline, uint64_t sequence, haly_error error)
-{
-    error.first_sequence = error.last_sequence = sequence;
-    timeline_fail(timeline, &error);
-}
-
 static void run_host_call(struct timeline *timeline, uint64_t sequence, const haly_command_host_call *call)
 {
-    const haly_status before = timeline_status(timeline, sequence - 1);
+    const haly_status before = timeline_status(timeline, sequence);
     const haly_status status = call->fn(call->user, before);
     if (status == HALY_OK)
         return;
-    fail_at(timeline, sequence,
-            (haly_error){HALY_ERROR_INIT, .status = HALY_ERR_HOST_CALL, .scope = HALY_SCOPE_STREAM,
-                         .recovery = HALY_RECOVER_RECREATE, .native_code = status, .function = "haly_host_call",
-                         .message = "a host call returned an error"});
+    const haly_error error = {HALY_ERROR_INIT,
+                              .status = HALY_ERR_HOST_CALL,
+                              .scope = HALY_SCOPE_STREAM,
+                              .recovery = HALY_RECOVER_RECREATE,
+                              .native_code = status,
+                              .function = "haly_host_call",
+                              .message = "a host call returned an error"};
+    timeline_fail(timeline, sequence, &error);
 }
 
 /* A wait that the host does for the stream: true once it is over. */
@@ -87,7 +85,7 @@ static bool run_wait(haly_stream *stream, uint64_t sequence, struct event_record
 {
     const uint32_t latched = record->context->latched;
     if (latched != 0)
-        fail_at(stream->timeline, sequence, record->context->fault);
+        timeline_fail(stream->timeline, sequence, &record->context->fault);
     else if (!timeline_event_has_finished(record->timeline, record->sequence, record->block))
         return false;
     drop_record(stream, record);
@@ -96,10 +94,10 @@ static bool run_wait(haly_stream *stream, uint64_t sequence, struct event_record
 
 static void run_copy(struct service *service, struct timeline *timeline, uint64_t sequence, const haly_command *record)
 {
-    if (timeline_status(timeline, sequence - 1) != HALY_OK)
+    if (timeline_status(timeline, sequence) != HALY_OK)
         return; /* it would move garbage */
     if (staging_copy(&service->staging, service->context, record) != HALY_OK)
-        fail_at(timeline, sequence, *error_detail());
+        timeline_fail(timeline, sequence, error_detail());
 }
 
 /* Runs a record in place of the backend, once all before it has finished; false: not yet. */
@@ -131,7 +129,7 @@ static bool issue(haly_stream *stream, haly_command *record, uint64_t sequence)
         drop_record(stream, waited);
     if (status == HALY_OK)
         return true;
-    fail_at(stream->timeline, sequence, *error_detail());
+    timeline_fail(stream->timeline, sequence, error_detail());
     record->kind = 0;
     return false;
 }

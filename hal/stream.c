@@ -147,7 +147,7 @@ haly_status haly_stream_sync(haly_stream *stream, uint64_t deadline)
     const haly_status status = timeline_wait(stream->timeline, sequence, deadline);
     if (status == HALY_TIMEOUT)
         return FAIL(HALY_TIMEOUT, "the stream was not idle within %llu ns", (unsigned long long)deadline);
-    return status != HALY_OK ? status : timeline_status(stream->timeline, sequence);
+    return status != HALY_OK ? status : timeline_status(stream->timeline, UINT64_MAX);
 }
 
 haly_status haly_stream_query(haly_stream *stream)
@@ -155,7 +155,7 @@ haly_status haly_stream_query(haly_stream *stream)
     ENTRY_STREAM(stream);
     TRY(stream_refuse_in_capture(stream, "querying the stream"));
     const uint64_t sequence = timeline_submitted(stream->timeline);
-    TRY(timeline_status(stream->timeline, sequence));
-    return timeline_has_finished(stream->timeline, sequence) ? timeline_status(stream->timeline, sequence)
-                                                             : HALY_NOT_READY;
+    const bool has_finished = timeline_has_finished(stream->timeline, sequence);
+    TRY(timeline_status(stream->timeline, UINT64_MAX));
+    return has_finished ? HALY_OK : HALY_NOT_READY;
 }

@@ -72,16 +72,27 @@ static void unlist(struct timeline *timeline)
     pthread_mutex_unlock(&context->lock);
 }
 
+/* A failure that came from elsewhere becomes its own, so that the waits can go: two streams that waited for each other
+ * would keep each other alive. */
+static void inherit_failure(struct timeline *timeline)
+{
+    const haly_error before = *error_detail();
+    haly_error failure = {HALY_ERROR_INIT};
+    uint64_t failed_at = UINT64_MAX;
+    for (const struct timeline_wait *wait = timeline->waits; wait != NULL; wait = wait->next)
+        if (wait->own_sequence < failed_at && timeline_status(wait->other, wait->other_sequence) != HALY_OK) {
+            failed_at = wait->own_sequence;
+            failure = *error_detail();
+        }
+    *error_detail() = before;
+    if (failed_at != UINT64_MAX)
+        timeline_fail(timeline, failed_at, &failure);
+}
+
 void timeline_end(struct timeline *timeline)
 {
-    const uint64_t last = timeline_submitted(timeline);
-    /* A failure that came from elsewhere becomes its own, so that the waits can go: two streams that waited for each
-     * other would keep each other alive. */
-    const haly_error before = *error_detail();
-    if (timeline_status(timeline, last) != HALY_OK)
-        timeline_fail(timeline, error_detail());
-    *error_detail() = before;
-    timeline_complete(timeline, last);
+    inherit_failure(timeline);
+    timeline_complete(timeline, timeline_submitted(timeline));
     unlist(timeline);
     atomic_store(&timeline->block, NULL);
     while (atomic_load(&timeline->readers) != 0)
@@ -310,8 +321,9 @@ static bool has_failed(struct timeline_point point, void *user)
         return false;
     pthread_mutex_lock(&point.timeline->lock);
     const haly_error failure = point.timeline->failure;
+    const uint64_t failed_at = point.timeline->failed_at;
     pthread_mutex_unlock(&point.timeline->lock);
-    if (failure.first_sequence > point.sequence)
+    if (failed_at > point.sequence)
         return false;
     *status = error_restore(&failure);
     return true;
@@ -326,30 +338,51 @@ haly_status timeline_status(struct timeline *timeline, uint64_t sequence)
     return status;
 }
 
-static const char *label_of(const struct timeline *timeline, uint64_t sequence)
+haly_status timeline_status_quiet(struct timeline *timeline)
 {
-    const uint32_t kept = timeline->label_count < TIMELINE_LABELS ? timeline->label_count : TIMELINE_LABELS;
-    for (uint32_t back = 1; back <= kept; back++) {
-        const uint32_t i = (timeline->label_count - back) % TIMELINE_LABELS;
-        if (timeline->labels[i].first_sequence <= sequence)
-            return timeline->labels[i].text;
-    }
-    return "";
+    if (atomic_load_explicit(&failures_ever, memory_order_acquire) == 0)
+        return HALY_OK;
+    const haly_error before = *error_detail();
+    const haly_status status = timeline_status(timeline, UINT64_MAX);
+    *error_detail() = before;
+    return status;
 }
 
-void timeline_fail(struct timeline *timeline, const haly_error *error)
+/* The label in force for a command; 64 bytes. */
+static void label_copy(const struct timeline *timeline, uint64_t sequence, char *out_label)
+{
+    const uint32_t kept = timeline->label_count < TIMELINE_LABELS ? timeline->label_count : TIMELINE_LABELS;
+    out_label[0] = '\0';
+    for (uint32_t back = 1; back <= kept; back++) {
+        const uint32_t i = (timeline->label_count - back) % TIMELINE_LABELS;
+        if (timeline->labels[i].first_sequence <= sequence) {
+            memcpy(out_label, timeline->labels[i].text, sizeof timeline->labels[i].text);
+            return;
+        }
+    }
+}
+
+/* Under the lock. */
+static void keep_failure(struct timeline *timeline, uint64_t sequence, const haly_error *error)
+{
+    haly_error *failure = &timeline->failure;
+    *failure = *error;
+    if (error->stream_id == 0) {
+        failure->stream_id = timeline->stream_id;
+        failure->first_sequence = failure->last_sequence = sequence;
+        label_copy(timeline, sequence, failure->label);
+    }
+    timeline->failed_at = sequence;
+    atomic_store_explicit(&timeline->failed, (uint32_t)error->status, memory_order_release);
+    atomic_fetch_add_explicit(&timeline->context->failures, 1, memory_order_relaxed);
+    atomic_fetch_add_explicit(&failures_ever, 1, memory_order_release);
+}
+
+void timeline_fail(struct timeline *timeline, uint64_t sequence, const haly_error *error)
 {
     pthread_mutex_lock(&timeline->lock);
-    if (timeline->failed == 0) {
-        timeline->failure = *error;
-        if (error->stream_id == 0) {
-            timeline->failure.stream_id = timeline->stream_id;
-            memcpy(timeline->failure.label, label_of(timeline, error->first_sequence), 64);
-        }
-        atomic_store_explicit(&timeline->failed, (uint32_t)error->status, memory_order_release);
-        atomic_fetch_add_explicit(&timeline->context->failures, 1, memory_order_relaxed);
-        atomic_fetch_add_explicit(&failures_ever, 1, memory_order_release);
-    }
+    if (timeline->failed == 0)
+        keep_failure(timeline, sequence, error);
     const haly_error failure = timeline->failure;
     pthread_mutex_unlock(&timeline->lock);
     if (error->scope >= HALY_SCOPE_CONTEXT)

@@ -36,6 +36,7 @@ struct timeline {
     pthread_mutex_t lock; /* what follows */
     struct timeline_wait *waits;
     _Atomic uint32_t failed; /* haly_status of the first failure, 0 while healthy */
+    uint64_t failed_at;      /* own sequence of the failure */
     haly_error failure;
     struct {
         uint64_t first_sequence;
@@ -86,11 +87,16 @@ bool timeline_is_after(struct timeline *timeline, struct timeline *other, uint64
 /* Notes that what is submitted to `timeline` from now on waits for `sequence` of `other`. */
 haly_status timeline_note_wait(struct timeline *timeline, struct timeline *other, uint64_t sequence);
 
-/* HALY_OK, or with its detail the first failure at or before `sequence`, its own or one it waited for. */
+/* HALY_OK, or with its detail the first failure at or before `sequence`, its own or one it waited for. UINT64_MAX: of
+ * the stream as a whole. */
 haly_status timeline_status(struct timeline *timeline, uint64_t sequence);
 
-/* Keeps the first failure (error->first_sequence says where) and adds the label; wider scopes latch the context. */
-void timeline_fail(struct timeline *timeline, const haly_error *error);
+/* The same for the stream as a whole, without touching the calling thread's detail. */
+haly_status timeline_status_quiet(struct timeline *timeline);
+
+/* Keeps the first failure, that of command `sequence`; wider scopes latch the context. Unless the error is another
+ * stream's, its stream, sequence and label are filled in. */
+void timeline_fail(struct timeline *timeline, uint64_t sequence, const haly_error *error);
 
 /* Names what is submitted from now on. */
 void timeline_label(struct timeline *timeline, const char *label);

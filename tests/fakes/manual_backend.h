@@ -1,0 +1,22 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The manual backend: a device whose streams move only as far as a test lets them. The native handle of a stream is its
+ * struct manual_stream. Parameters say which capabilities the device has, so that the core's substitutes run.
+ */
+#ifndef TESTS_FAKES_MANUAL_BACKEND_H
+#define TESTS_FAKES_MANUAL_BACKEND_H
+
+#include <stdatomic.h>
+#include <stdint.h>
+
+/* What a test sees and sets. */
+struct manual_control {
+    _Atomic uint64_t allowed;      /* commands up to this sequence may run; UINT64_MAX at first */
+    _Atomic uint64_t completed;    /* the last that ran */
+    _Atomic uint64_t fail_at;      /* this command fails instead of running; 0: none */
+    _Atomic uint32_t fail_scope;   /* haly_error_scope of that failure */
+    _Atomic uint64_t refuse_after; /* submit accepts this many records more, then fails; UINT64_MAX at first */
+    _Atomic uint64_t submitted;    /* records accepted */
+};
+
+#endif

@@ -1,0 +1,625 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Streams, events, failure and ending, against the manual backend, whose streams move only as far as a test lets them:
+ * what no well-behaved device shows (hanging, refusing, failing at one command) is shown here.
+ */
+#define _GNU_SOURCE
+#include <halyard/halyard.h>
+
+#include <pthread.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <string.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+#include "fakes/manual_backend.h"
+
+#define CAPS_ALL "653"     /* native addresses, pageable copies, host calls, timing, deterministic */
+#define CAPS_NO_HELP "641" /* without pageable copies and host calls: the core stages and defers */
+#define CAPS_BARE "640"    /* nor native addresses: translated, staged and deferred */
+#define MILLISECOND 1000000U
+#define SECOND 1000000000U
+
+struct fixture {
+    haly_instance *instance;
+    haly_context *context;
+    haly_stream *stream, *other;
+    struct manual_control *control, *other_control;
+};
+
+/* For fixtures: shows why. */
+static void assert_ok(haly_status status)
+{
+    if (status != HALY_OK)
+        haly_error_print(stderr);
+    assert_int_equal(status, HALY_OK);
+}
+
+static struct manual_control *control_of(haly_stream *stream)
+{
+    haly_native native = {HALY_NATIVE_INIT};
+    assert_ok(haly_native_get(stream, &native));
+    return native.handle;
+}
+
+static haly_instance *open_instance(const char *caps)
+{
+    const haly_param params[] = {{"backend", "manual"}, {"backend_path", MANUAL_BACKEND_DIR}, {"manual.caps", caps}};
+    const haly_instance_desc desc = {HALY_INSTANCE_DESC_INIT, .params = params, .param_count = 3,
+                                     .param_size = sizeof *params};
+    haly_instance *instance = NULL;
+    assert_ok(haly_instance_create(&desc, &instance));
+    return instance;
+}
+
+static void open_fixture(struct fixture *f, const char *caps)
+{
+    memset(f, 0, sizeof *f);
+    f->instance = open_instance(caps);
+    assert_ok(haly_context_open(f->instance, NULL, &f->context));
+    assert_ok(haly_stream_create(f->context, NULL, &f->stream));
+    assert_ok(haly_stream_create(f->context, NULL, &f->other));
+    f->control = control_of(f->stream);
+    f->other_control = control_of(f->other);
+}
+
+static void close_fixture(struct fixture *f)
+{
+    haly_context_release(f->context);
+    haly_instance_release(f->instance);
+}
+
+static void *device_memory(struct fixture *f, uint64_t size)
+{
+    void *address = NULL;
+    assert_ok(haly_malloc(f->context, size, NULL, &address));
+    return address;
+}
+
+static haly_error last_error(void)
+{
+    haly_error error = {HALY_ERROR_INIT};
+    assert_int_equal(haly_error_last(&error), HALY_OK);
+    return error;
+}
+
+static haly_status count_call(void *user, haly_status status)
+{
+    (void)status;
+    atomic_fetch_add((_Atomic uint32_t *)user, 1);
+    return HALY_OK;
+}
+
+static haly_status keep_status(void *user, haly_status status)
+{
+    *(_Atomic uint32_t *)user = (uint32_t)status + 1000U;
+    return HALY_OK;
+}
+
+static haly_status fail_with_7(void *user, haly_status status)
+{
+    (void)user, (void)status;
+    return (haly_status)7;
+}
+
+static void pageable_copies_go_both_ways_in_order(const char *caps)
+{
+    enum { SIZE = 9 << 20 }; /* more than two staging chunks */
+    struct fixture f;
+    open_fixture(&f, caps);
+    unsigned char *in = test_malloc(SIZE), *out = test_malloc(SIZE);
+    for (int i = 0; i < SIZE; i++)
+        in[i] = (unsigned char)(i * 7 + i / 4096);
+    void *a = device_memory(&f, SIZE), *b = device_memory(&f, SIZE);
+    assert_int_equal(haly_copy(f.stream, a, in, SIZE), HALY_OK);
+    assert_int_equal(haly_copy(f.stream, b, a, SIZE), HALY_OK);
+    assert_int_equal(haly_copy(f.stream, out, b, SIZE), HALY_OK);
+    assert_int_equal(haly_stream_sync(f.stream, 20ULL * SECOND), HALY_OK);
+    assert_memory_equal(in, out, SIZE);
+    test_free(in);
+    test_free(out);
+    close_fixture(&f);
+}
+
+static void pageable_copies_are_native_where_they_can_be(void **state)
+{
+    (void)state;
+    pageable_copies_go_both_ways_in_order(CAPS_ALL);
+}
+
+static void pageable_copies_are_staged_where_they_must_be(void **state)
+{
+    (void)state;
+    pageable_copies_go_both_ways_in_order(CAPS_NO_HELP);
+}
+
+static void translated_contexts_copy_too(void **state)
+{
+    (void)state;
+    pageable_copies_go_both_ways_in_order(CAPS_BARE);
+}
+
+static void staged_rectangles_arrive_row_by_row(void **state)
+{
+    (void)state;
+    enum { WIDTH = 300, HEIGHT = 40000, PITCH = 384 }; /* several chunks of whole rows */
+    struct fixture f;
+    open_fixture(&f, CAPS_NO_HELP);
+    unsigned char *in = test_calloc(HEIGHT, PITCH), *out = test_calloc(HEIGHT, WIDTH);
+    for (int i = 0; i < HEIGHT * PITCH; i++)
+        in[i] = (unsigned char)(i * 31 + i / 1000);
+    void *device = device_memory(&f, (uint64_t)HEIGHT * 512);
+    haly_copy_2d_desc there = {HALY_COPY_2D_DESC_INIT, .dst = device,  .dst_pitch = 512, .src = in,
+                               .src_pitch = PITCH,     .width = WIDTH, .height = HEIGHT};
+    haly_copy_2d_desc back = {HALY_COPY_2D_DESC_INIT, .dst = out,     .dst_pitch = WIDTH, .src = device,
+                              .src_pitch = 512,       .width = WIDTH, .height = HEIGHT};
+    assert_int_equal(haly_copy_2d(f.stream, &there), HALY_OK);
+    assert_int_equal(haly_copy_2d(f.stream, &back), HALY_OK);
+    assert_int_equal(haly_stream_sync(f.stream, 20ULL * SECOND), HALY_OK);
+    for (int row = 0; row < HEIGHT; row++)
+        assert_memory_equal(in + row * PITCH, out + row * WIDTH, WIDTH);
+    test_free(in);
+    test_free(out);
+    close_fixture(&f);
+}
+
+static void submitting_behind_a_stuck_command_does_not_wait(void **state)
+{
+    (void)state;
+    struct fixture f;
+    _Atomic uint32_t calls = 0;
+    uint32_t in = 5, out = 0;
+    open_fixture(&f, CAPS_NO_HELP);
+    void *device = device_memory(&f, 4);
+    f.control->allowed = 0;
+    const uint8_t one = 1;
+    assert_int_equal(haly_fill(f.stream, device, &one, 1, 4), HALY_OK);
+    assert_int_equal(haly_host_call(f.stream, count_call, &calls), HALY_OK);
+    assert_int_equal(haly_copy(f.stream, device, &in, 4), HALY_OK);
+    assert_int_equal(haly_copy(f.stream, &out, device, 4), HALY_OK);
+    assert_int_equal(haly_stream_sync(f.stream, 5 * MILLISECOND), HALY_TIMEOUT);
+    assert_int_equal(haly_stream_query(f.stream), HALY_NOT_READY);
+    assert_int_equal(calls, 0);
+    f.control->allowed = UINT64_MAX;
+    assert_int_equal(haly_stream_sync(f.stream, 20ULL * SECOND), HALY_OK);
+    assert_int_equal(calls, 1);
+    assert_int_equal(out, 5);
+    close_fixture(&f);
+}
+
+static void a_stream_is_direct_again_after_deferral(void **state)
+{
+    (void)state;
+    struct fixture f;
+    _Atomic uint32_t calls = 0;
+    open_fixture(&f, CAPS_NO_HELP);
+    for (uint32_t round = 0; round < 200; round++) {
+        const uint8_t byte = (uint8_t)round;
+        void *device = device_memory(&f, 64);
+        assert_int_equal(haly_host_call(f.stream, count_call, &calls), HALY_OK);
+        assert_int_equal(haly_fill(f.stream, device, &byte, 1, 64), HALY_OK);
+        if (round % 3 == 0)
+            assert_int_equal(haly_stream_sync(f.stream, 20ULL * SECOND), HALY_OK);
+        assert_int_equal(haly_free(f.context, device), HALY_OK);
+    }
+    assert_int_equal(haly_stream_sync(f.stream, 20ULL * SECOND), HALY_OK);
+    assert_int_equal(calls, 200);
+    close_fixture(&f);
+}
+
+static void waiting_for_an_event_of_a_deferred_stream_works(void **state)
+{
+    (void)state;
+    struct fixture f;
+    haly_event *event = NULL;
+    uint32_t in = 9, out = 0;
+    open_fixture(&f, CAPS_NO_HELP);
+    void *device = device_memory(&f, 4);
+    assert_int_equal(haly_event_create(f.context, NULL, &event), HALY_OK);
+    f.control->allowed = 0;
+    const uint8_t zero = 0;
+    assert_int_equal(haly_fill(f.stream, device, &zero, 1, 4), HALY_OK);
+    assert_int_equal(haly_copy(f.stream, device, &in, 4), HALY_OK); /* deferred behind the fill */
+    assert_int_equal(haly_event_record(event, f.stream), HALY_OK);
+    assert_int_equal(haly_stream_wait(f.other, event), HALY_OK);
+    assert_int_equal(haly_copy(f.other, &out, device, 4), HALY_OK);
+    assert_int_equal(haly_stream_sync(f.other, 5 * MILLISECOND), HALY_TIMEOUT);
+    f.control->allowed = UINT64_MAX;
+    assert_int_equal(haly_stream_sync(f.other, 20ULL * SECOND), HALY_OK);
+    assert_int_equal(out, 9);
+    close_fixture(&f);
+}
+
+static void a_stream_waits_for_an_event_of_another_context(void **state)
+{
+    (void)state;
+    struct fixture f;
+    haly_context *second = NULL;
+    haly_stream *waiting = NULL;
+    haly_event *event = NULL;
+    _Atomic uint32_t calls = 0;
+    open_fixture(&f, CAPS_ALL);
+    assert_int_equal(haly_context_open(f.instance, NULL, &second), HALY_OK);
+    assert_int_equal(haly_stream_create(second, NULL, &waiting), HALY_OK);
+    assert_int_equal(haly_event_create(f.context, NULL, &event), HALY_OK);
+    f.control->allowed = 0;
+    assert_int_equal(haly_event_record(event, f.stream), HALY_OK);
+    assert_int_equal(haly_stream_wait(waiting, event), HALY_OK);
+    assert_int_equal(haly_host_call(waiting, count_call, &calls), HALY_OK);
+    assert_int_equal(haly_stream_sync(waiting, 5 * MILLISECOND), HALY_TIMEOUT);
+    assert_int_equal(calls, 0);
+    f.control->allowed = UINT64_MAX;
+    assert_int_equal(haly_stream_sync(waiting, 20ULL * SECOND), HALY_OK);
+    assert_int_equal(calls, 1);
+    haly_context_release(second);
+    close_fixture(&f);
+}
+
+static void a_wait_binds_to_the_latest_record_before_it(void **state)
+{
+    (void)state;
+    struct fixture f;
+    haly_event *event = NULL;
+    open_fixture(&f, CAPS_ALL);
+    assert_int_equal(haly_event_create(f.context, NULL, &event), HALY_OK);
+    assert_int_equal(haly_event_query(event), HALY_OK);
+    assert_int_equal(haly_stream_wait(f.other, event), HALY_OK);
+    f.control->allowed = 1;
+    assert_int_equal(haly_event_record(event, f.stream), HALY_OK); /* command 1 */
+    assert_int_equal(haly_stream_wait(f.other, event), HALY_OK);
+    assert_int_equal(haly_event_record(event, f.stream), HALY_OK); /* command 2, stuck */
+    assert_int_equal(haly_stream_sync(f.other, 20ULL * SECOND), HALY_OK);
+    assert_int_equal(haly_event_query(event), HALY_NOT_READY);
+    assert_int_equal(haly_event_sync(event, MILLISECOND), HALY_TIMEOUT);
+    f.control->allowed = UINT64_MAX;
+    assert_int_equal(haly_event_sync(event, 20ULL * SECOND), HALY_OK);
+    close_fixture(&f);
+}
+
+static void a_failure_names_its_command_and_reaches_every_dependent(void **state)
+{
+    (void)state;
+    struct fixture f;
+    haly_event *before = NULL, *after = NULL;
+    haly_stream *third = NULL;
+    uint8_t byte = 1;
+    open_fixture(&f, CAPS_ALL);
+    void *device = device_memory(&f, 64);
+    assert_int_equal(haly_stream_create(f.context, NULL, &third), HALY_OK);
+    assert_int_equal(haly_event_create(f.context, NULL, &before), HALY_OK);
+    assert_int_equal(haly_event_create(f.context, NULL, &after), HALY_OK);
+    f.control->fail_at = 3;
+    f.control->fail_scope = HALY_SCOPE_STREAM;
+    assert_int_equal(haly_stream_set_label(f.stream, "layer 1"), HALY_OK);
+    assert_int_equal(haly_fill(f.stream, device, &byte, 1, 64), HALY_OK);
+    assert_int_equal(haly_event_record(before, f.stream), HALY_OK);
+    assert_int_equal(haly_stream_set_label(f.stream, "layer 2"), HALY_OK);
+    assert_int_equal(haly_fill(f.stream, device, &byte, 1, 64), HALY_OK); /* command 3 fails */
+    assert_int_equal(haly_stream_set_label(f.stream, "layer 3"), HALY_OK);
+    assert_int_equal(haly_event_record(after, f.stream), HALY_OK);
+    assert_int_equal(haly_stream_wait(f.other, after), HALY_OK);
+    haly_event *chained = NULL;
+    assert_int_equal(haly_event_create(f.context, NULL, &chained), HALY_OK);
+    assert_int_equal(haly_event_record(chained, f.other), HALY_OK);
+    assert_int_equal(haly_stream_wait(third, chained), HALY_OK);
+    assert_int_equal(haly_event_sync(before, SECOND), HALY_OK);
+    assert_int_equal(haly_event_sync(after, SECOND), HALY_ERR_DEVICE_FAULT);
+    assert_int_equal(haly_stream_sync(f.other, SECOND), HALY_ERR_DEVICE_FAULT);
+    assert_int_equal(haly_stream_query(third), HALY_ERR_DEVICE_FAULT);
+    const haly_error error = last_error();
+    assert_int_equal(error.stream_id, haly_object_id(f.stream));
+    assert_int_equal(error.first_sequence, 3);
+    assert_int_equal(error.native_code, 719);
+    assert_string_equal(error.label, "layer 2");
+    assert_string_equal(error.backend, "manual");
+    close_fixture(&f);
+}
+
+static void a_failing_host_call_fails_its_stream_and_later_calls_hear_of_it(const char *caps)
+{
+    struct fixture f;
+    _Atomic uint32_t heard = 0, calls = 0;
+    open_fixture(&f, caps);
+    assert_int_equal(haly_host_call(f.stream, keep_status, &heard), HALY_OK);
+    assert_int_equal(haly_stream_sync(f.stream, SECOND), HALY_OK);
+    assert_int_equal(heard, 1000 + HALY_OK);
+    assert_int_equal(haly_host_call(f.stream, fail_with_7, NULL), HALY_OK);
+    assert_int_equal(haly_host_call(f.stream, keep_status, &heard), HALY_OK);
+    assert_int_equal(haly_host_call(f.stream, count_call, &calls), HALY_OK);
+    assert_int_equal(haly_stream_sync(f.stream, SECOND), HALY_ERR_HOST_CALL);
+    assert_int_equal(last_error().native_code, 7);
+    assert_int_equal(last_error().first_sequence, 2);
+    assert_int_equal(heard, 1000 + HALY_ERR_HOST_CALL);
+    assert_int_equal(calls, 1);
+    assert_int_equal(haly_stream_sync(f.other, SECOND), HALY_OK);
+    close_fixture(&f);
+}
+
+static void a_failing_host_call_fails_its_stream(void **state)
+{
+    (void)state;
+    a_failing_host_call_fails_its_stream_and_later_calls_hear_of_it(CAPS_ALL);
+}
+
+static void a_failing_deferred_host_call_fails_its_stream(void **state)
+{
+    (void)state;
+    a_failing_host_call_fails_its_stream_and_later_calls_hear_of_it(CAPS_NO_HELP);
+}
+
+static void a_fault_of_context_scope_latches_the_context(void **state)
+{
+    (void)state;
+    struct fixture f;
+    uint8_t byte = 1;
+    void *again = NULL;
+    open_fixture(&f, CAPS_ALL);
+    void *device = device_memory(&f, 64);
+    f.control->fail_at = 1;
+    f.control->fail_scope = HALY_SCOPE_CONTEXT;
+    assert_int_equal(haly_fill(f.stream, device, &byte, 1, 64), HALY_OK);
+    assert_int_equal(haly_stream_sync(f.stream, SECOND), HALY_ERR_DEVICE_FAULT);
+    assert_int_equal(haly_stream_sync(f.other, SECOND), HALY_ERR_DEVICE_FAULT);
+    assert_int_equal(haly_fill(f.other, device, &byte, 1, 64), HALY_ERR_DEVICE_FAULT);
+    assert_int_equal(haly_malloc(f.context, 64, NULL, &again), HALY_ERR_DEVICE_FAULT);
+    assert_int_equal(last_error().scope, HALY_SCOPE_CONTEXT);
+    haly_context_info info = {HALY_CONTEXT_INFO_INIT};
+    assert_int_equal(haly_context_info_get(f.context, &info), HALY_OK);
+    assert_int_equal(info.status, HALY_ERR_DEVICE_FAULT);
+    close_fixture(&f);
+}
+
+static void a_refused_submit_has_no_effect(void **state)
+{
+    (void)state;
+    struct fixture f;
+    uint8_t one = 1, two = 2;
+    uint8_t out[4] = {0};
+    open_fixture(&f, CAPS_ALL);
+    void *device = device_memory(&f, 4);
+    assert_int_equal(haly_fill(f.stream, device, &one, 1, 4), HALY_OK);
+    f.control->refuse_after = 0;
+    assert_int_equal(haly_fill(f.stream, device, &two, 1, 4), HALY_ERR_RESOURCE_EXHAUSTED);
+    assert_int_equal(last_error().native_code, 701);
+    f.control->refuse_after = UINT64_MAX;
+    assert_int_equal(haly_copy(f.stream, out, device, 4), HALY_OK);
+    assert_int_equal(haly_stream_sync(f.stream, SECOND), HALY_OK);
+    assert_int_equal(out[0], 1);
+    assert_int_equal(f.control->completed, 2);
+    close_fixture(&f);
+}
+
+static void a_refused_deferred_command_fails_its_stream(void **state)
+{
+    (void)state;
+    struct fixture f;
+    _Atomic uint32_t calls = 0;
+    uint8_t one = 1;
+    open_fixture(&f, CAPS_NO_HELP);
+    void *device = device_memory(&f, 4);
+    f.control->allowed = 0;
+    assert_int_equal(haly_fill(f.stream, device, &one, 1, 4), HALY_OK);
+    f.control->refuse_after = 0;
+    assert_int_equal(haly_host_call(f.stream, count_call, &calls), HALY_OK); /* deferred */
+    assert_int_equal(haly_fill(f.stream, device, &one, 1, 4), HALY_OK);      /* behind it, refused later */
+    f.control->allowed = UINT64_MAX;
+    assert_int_equal(haly_stream_sync(f.stream, 20ULL * SECOND), HALY_ERR_RESOURCE_EXHAUSTED);
+    assert_int_equal(last_error().first_sequence, 3);
+    assert_int_equal(calls, 1);
+    close_fixture(&f);
+}
+
+static void *sync_for_ever(void *stream)
+{
+    return (void *)(uintptr_t)haly_stream_sync(stream, HALY_FOREVER);
+}
+
+static void abandoning_a_hung_device_wakes_every_waiter(void **state)
+{
+    (void)state;
+    struct fixture f;
+    pthread_t waiter;
+    void *result = NULL;
+    uint8_t byte = 1;
+    open_fixture(&f, CAPS_ALL);
+    void *device = device_memory(&f, 64);
+    f.control->allowed = 0;
+    assert_int_equal(haly_fill(f.stream, device, &byte, 1, 64), HALY_OK);
+    assert_int_equal(pthread_create(&waiter, NULL, sync_for_ever, f.stream), 0);
+    usleep(20000);
+    assert_int_equal(haly_context_abandon(f.context), HALY_OK);
+    assert_int_equal(pthread_join(waiter, &result), 0);
+    assert_int_equal((uintptr_t)result, HALY_ERR_ABANDONED);
+    assert_int_equal(haly_stream_query(f.stream), HALY_ERR_ABANDONED);
+    assert_int_equal(last_error().recovery, HALY_RECOVER_RECREATE);
+    close_fixture(&f); /* leaks the context, as documented, and returns */
+}
+
+static void releasing_a_busy_stream_and_context_never_waits_and_work_goes_on(void **state)
+{
+    (void)state;
+    struct fixture f;
+    static _Atomic uint32_t calls;
+    open_fixture(&f, CAPS_ALL);
+    struct manual_control *control = f.control;
+    calls = 0;
+    control->allowed = 0;
+    assert_int_equal(haly_host_call(f.stream, count_call, &calls), HALY_OK);
+    haly_stream_release(f.stream);
+    close_fixture(&f);
+    assert_int_equal(calls, 0);
+    control->allowed = UINT64_MAX;
+    for (int i = 0; i < 5000 && calls == 0; i++)
+        usleep(1000);
+    assert_int_equal(calls, 1);
+}
+
+static void freed_memory_waits_for_the_work_that_uses_it(void **state)
+{
+    (void)state;
+    struct fixture f;
+    const uint8_t byte = 1;
+    haly_memory_stats stats = {HALY_MEMORY_STATS_INIT};
+    open_fixture(&f, CAPS_ALL);
+    void *first = device_memory(&f, 4096);
+    f.control->allowed = 0;
+    assert_int_equal(haly_fill(f.stream, first, &byte, 1, 4096), HALY_OK);
+    assert_int_equal(haly_free(f.context, first), HALY_OK);
+    void *second = device_memory(&f, 4096);
+    assert_ptr_not_equal(first, second);
+    assert_int_equal(haly_memory_stats_get(f.context, &stats), HALY_OK);
+    assert_true(stats.pending_bytes >= 4096);
+    f.control->allowed = UINT64_MAX;
+    assert_int_equal(haly_stream_sync(f.stream, SECOND), HALY_OK);
+    close_fixture(&f);
+}
+
+static void a_graph_replays_what_was_captured(void **state)
+{
+    (void)state;
+    struct fixture f;
+    haly_graph *graph = NULL;
+    haly_event *event = NULL;
+    static _Atomic uint32_t calls;
+    const uint8_t byte = 3;
+    open_fixture(&f, CAPS_NO_HELP);
+    void *device = device_memory(&f, 64);
+    calls = 0;
+    assert_int_equal(haly_event_create(f.context, NULL, &event), HALY_OK);
+    assert_int_equal(haly_stream_capture_begin(f.stream), HALY_OK);
+    assert_int_equal(haly_fill(f.stream, device, &byte, 1, 64), HALY_OK);
+    assert_int_equal(haly_event_record(event, f.stream), HALY_OK);
+    assert_int_equal(haly_stream_wait(f.stream, event), HALY_OK);
+    assert_int_equal(haly_host_call(f.stream, count_call, &calls), HALY_OK);
+    assert_int_equal(haly_stream_sync(f.stream, 0), HALY_ERR_CAPTURING);
+    assert_int_equal(haly_stream_query(f.stream), HALY_ERR_CAPTURING);
+    assert_int_equal(haly_stream_capture_end(f.stream, &graph), HALY_OK);
+    assert_int_equal(f.control->submitted, 0);
+    haly_graph_info info = {HALY_GRAPH_INFO_INIT};
+    assert_int_equal(haly_graph_info_get(graph, &info), HALY_OK);
+    assert_int_equal(info.command_count, 3);
+    for (int i = 0; i < 5; i++)
+        assert_int_equal(haly_graph_launch(i % 2 == 0 ? f.stream : f.other, graph), HALY_OK);
+    assert_int_equal(haly_context_sync(f.context, 20ULL * SECOND), HALY_OK);
+    assert_int_equal(calls, 5);
+    assert_int_equal(haly_event_query(event), HALY_OK);
+    haly_graph_release(graph);
+    close_fixture(&f);
+}
+
+/* Runs a check in a child; 0 when all it asked held. */
+static int in_child(int (*check)(struct fixture *f), struct fixture *f)
+{
+    int status = 0;
+    const pid_t child = fork();
+    assert_true(child >= 0);
+    if (child == 0)
+        _exit(check(f));
+    assert_int_equal(waitpid(child, &status, 0), child);
+    assert_true(WIFEXITED(status));
+    return WEXITSTATUS(status);
+}
+
+static int check_forked(struct fixture *f)
+{
+    haly_stream *stream = NULL;
+    haly_instance *fresh = NULL;
+    const haly_param params[] = {{"backend", "manual"}, {"backend_path", MANUAL_BACKEND_DIR}};
+    const haly_instance_desc desc = {HALY_INSTANCE_DESC_INIT, .params = params, .param_count = 2,
+                                     .param_size = sizeof *params};
+    if (haly_stream_create(f->context, NULL, &stream) != HALY_ERR_FORKED)
+        return 1;
+    if (haly_stream_sync(f->stream, 0) != HALY_ERR_FORKED)
+        return 2;
+    haly_stream_release(f->stream); /* left alone */
+    if (haly_instance_create(&desc, &fresh) != HALY_OK)
+        return 3;
+    haly_context *context = NULL;
+    if (haly_context_open(fresh, NULL, &context) != HALY_OK || haly_stream_create(context, NULL, &stream) != HALY_OK)
+        return 4;
+    if (haly_stream_sync(f->stream, 0) != HALY_ERR_FORKED) /* still, in the new generation */
+        return 5;
+    haly_context_release(context);
+    haly_instance_release(fresh);
+    return 0;
+}
+
+static void handles_from_before_a_fork_are_refused_and_a_new_instance_works(void **state)
+{
+    (void)state;
+    struct fixture f;
+    open_fixture(&f, CAPS_NO_HELP);
+    assert_int_equal(in_child(check_forked, &f), 0);
+    assert_int_equal(haly_stream_sync(f.stream, SECOND), HALY_OK); /* the parent is untouched */
+    close_fixture(&f);
+}
+
+static int check_shutdown(struct fixture *f)
+{
+    haly_instance *instance = NULL;
+    (void)f;
+    struct fixture own;
+    _Atomic uint32_t calls = 0;
+    open_fixture(&own, CAPS_NO_HELP);
+    if (haly_host_call(own.stream, count_call, &calls) != HALY_OK || haly_stream_sync(own.stream, SECOND) != HALY_OK)
+        return 1;
+    haly_shutdown();
+    haly_shutdown();
+    if (haly_stream_sync(own.stream, 0) != HALY_ERR_SHUTTING_DOWN)
+        return 2;
+    if (haly_instance_create(NULL, &instance) != HALY_ERR_SHUTTING_DOWN)
+        return 3;
+    haly_context_release(own.context);
+    haly_instance_release(own.instance);
+    return 0;
+}
+
+static void after_shutdown_everything_is_refused(void **state)
+{
+    (void)state;
+    assert_int_equal(in_child(check_shutdown, NULL), 0);
+}
+
+static void wrong_handles_are_refused_by_kind(void **state)
+{
+    (void)state;
+    struct fixture f;
+    open_fixture(&f, CAPS_ALL);
+    assert_int_equal(haly_stream_sync((haly_stream *)f.context, 0), HALY_ERR_INVALID);
+    assert_non_null(strstr(last_error().message, "expected a stream, found a context"));
+    assert_int_equal(haly_context_sync(NULL, 0), HALY_ERR_INVALID);
+    assert_non_null(strstr(last_error().message, "NULL"));
+    close_fixture(&f);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(pageable_copies_are_native_where_they_can_be),
+        cmocka_unit_test(pageable_copies_are_staged_where_they_must_be),
+        cmocka_unit_test(translated_contexts_copy_too),
+        cmocka_unit_test(staged_rectangles_arrive_row_by_row),
+        cmocka_unit_test(submitting_behind_a_stuck_command_does_not_wait),
+        cmocka_unit_test(a_stream_is_direct_again_after_deferral),
+        cmocka_unit_test(waiting_for_an_event_of_a_deferred_stream_works),
+        cmocka_unit_test(a_stream_waits_for_an_event_of_another_context),
+        cmocka_unit_test(a_wait_binds_to_the_latest_record_before_it),
+        cmocka_unit_test(a_failure_names_its_command_and_reaches_every_dependent),
+        cmocka_unit_test(a_failing_host_call_fails_its_stream),
+        cmocka_unit_test(a_failing_deferred_host_call_fails_its_stream),
+        cmocka_unit_test(a_fault_of_context_scope_latches_the_context),
+        cmocka_unit_test(a_refused_submit_has_no_effect),
+        cmocka_unit_test(a_refused_deferred_command_fails_its_stream),
+        cmocka_unit_test(abandoning_a_hung_device_wakes_every_waiter),
+        cmocka_unit_test(releasing_a_busy_stream_and_context_never_waits_and_work_goes_on),
+        cmocka_unit_test(freed_memory_waits_for_the_work_that_uses_it),
+        cmocka_unit_test(a_graph_replays_what_was_captured),
+        cmocka_unit_test(handles_from_before_a_fork_are_refused_and_a_new_instance_works),
+        cmocka_unit_test(after_shutdown_everything_is_refused),
+        cmocka_unit_test(wrong_handles_are_refused_by_kind),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
