@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /**
  * @file kernel_arguments.h
- * Part of kernel.h: preprocessor lists. HALY_MAP_COMMA(F, c, (kind, type, name), ...) gives F(c, kind, type, name), F(...);
- * HALY_MAP gives them without commas. Every target makes its parameter list from the same tuples with these.
+ * Part of kernel.h: preprocessor lists. HALY_MAP_COMMA(F, c, (kind, type, name), ...) gives F(c, kind, type, name),
+ * F(...); HALY_MAP gives them without commas. Every target makes its parameter list from the same tuples with these.
  */
 #ifndef HALYARD_KERNEL_ARGUMENTS_H
 #define HALYARD_KERNEL_ARGUMENTS_H

@@ -1,15 +1,16 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /**
  * @file kernel_group.h
- * Part of kernel.h: what a group does together. Written with regions alone, so each target gets them and each gives the same
- * bits. `scratch` is HALY_LOCAL with at least `count` elements; every item may read `result` afterwards. The statements
- * stand outside regions, in uniform control flow (R1).
+ * Part of kernel.h: what a group does together. Written with regions alone, so each target gets them and each gives the
+ * same bits. `scratch` is HALY_LOCAL with at least `count` elements; every item may read `result` afterwards. The
+ * statements stand outside regions, in uniform control flow (R1).
  */
 #ifndef HALYARD_KERNEL_GROUP_H
 #define HALYARD_KERNEL_GROUP_H
 
 #include <halyard/kernel_target.h>
 
+/* clang-format off */
 #define HALY_COMBINE_ADD_(a, b) ((a) + (b))
 #define HALY_COMBINE_MAX_(a, b) ((a) > (b) ? (a) : (b))
 #define HALY_COMBINE_MIN_(a, b) ((a) < (b) ? (a) : (b))
@@ -41,9 +42,7 @@
 #define HALY_GROUP_BROADCAST(type, scratch, index, result)                                                             \
     do {                                                                                                               \
         const type haly_value = scratch[index];                                                                        \
-        HALY_ITEMS_BELOW(haly_t, 0)                                                                                    \
-        {                                                                                                              \
-        }                                                                                                              \
+        HALY_BARRIER;                                                                                                  \
         (result) = haly_value;                                                                                         \
     } while (0)
 
@@ -52,15 +51,17 @@
     do {                                                                                                               \
         HALY_PRIVATE(type, haly_carry);                                                                                \
         for (haly_u32 haly_d = 1; haly_d < (count); haly_d *= 2) {                                                     \
-            HALY_ITEMS_BELOW(haly_t, (count) - haly_d)                                                                 \
+            HALY_ITEMS_BELOW(haly_t, (count) - haly_d)                                                                   \
             {                                                                                                          \
                 HALY_P(haly_carry, haly_t) = scratch[haly_t];                                                          \
             }                                                                                                          \
-            HALY_ITEMS_BELOW(haly_t, (count) - haly_d)                                                                 \
+            HALY_ITEMS_BELOW(haly_t, (count) - haly_d)                                                                   \
             {                                                                                                          \
                 scratch[haly_t + haly_d] = scratch[haly_t + haly_d] + HALY_P(haly_carry, haly_t);                      \
             }                                                                                                          \
         }                                                                                                              \
     } while (0)
+
+/* clang-format on */
 
 #endif

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /**
  * @file kernel_host.h
- * Part of kernel.h: the host branch. A region is a loop over the items, a barrier is nothing, local memory is the stack of
- * the thread that runs the group, and each kernel exports a description from which it is found, checked and called.
+ * Part of kernel.h: the host branch. A region is a loop over the items, a barrier is nothing, local memory is the stack
+ * of the thread that runs the group, and each kernel exports a description from which it is found, checked and called.
  */
 #ifndef HALYARD_KERNEL_HOST_H
 #define HALYARD_KERNEL_HOST_H
@@ -68,10 +68,11 @@ struct haly_kernel_meta {
 /** The exported symbol of a kernel's description. */
 #define HALY_KERNEL_META(name) HALY_CAT(HALY_CAT(haly_kernel_meta_, name), HALY_KERNEL_SUFFIX)
 
+/* clang-format off */
 /* ---- arguments ---- */
-#define HALY_TYPE_IN(type) const type *
-#define HALY_TYPE_OUT(type) type *
-#define HALY_TYPE_INOUT(type) type *
+#define HALY_TYPE_IN(type) HALY_GLOBAL const type *
+#define HALY_TYPE_OUT(type) HALY_GLOBAL type *
+#define HALY_TYPE_INOUT(type) HALY_GLOBAL type *
 #define HALY_TYPE_VAL(type) type
 #define HALY_FACTS_IN 1, 1
 #define HALY_FACTS_OUT 1, 0
@@ -121,12 +122,13 @@ struct haly_kernel_meta {
     HALY_INLINE void kname##_body(const struct haly_group *haly_g __attribute__((unused)),                             \
                                   HALY_MAP_COMMA(HALY_PARAMETER_, kname, __VA_ARGS__))
 
-#define HALY_GROUP_FN HALY_INLINE
+#define HALY_GROUP_FN static __attribute__((unused))
+#define HALY_GROUP_INLINE HALY_INLINE
 #define HALY_GROUP_PARAM const struct haly_group *haly_g __attribute__((unused))
 #define HALY_GROUP_ARG haly_g
 
 /* ---- in the body ---- */
-#define HALY_LOCAL(type, name, count) type name[count] __attribute__((aligned(64)))
+#define HALY_LOCAL(type, name, count) HALY_LOCAL_STORAGE HALY_LOCAL_MEMORY type name[count] __attribute__((aligned(64)))
 #define HALY_PRIVATE(type, name) type name[HALY_MAX_ITEMS] __attribute__((aligned(64)))
 #define HALY_PRIVATE_ARRAY(type, name, count) type name[count][HALY_MAX_ITEMS] __attribute__((aligned(64)))
 #define HALY_P(name, t) name[t]
@@ -170,10 +172,13 @@ HALY_INLINE haly_u32 haly_items_below(const struct haly_group *haly_g, haly_u64 
     for (haly_u32 z = 0, z##_end = haly_g->size[2]; z < z##_end; z++)                                                  \
         HALY_ITEMS2_NB(x, y)
 /* One thread runs the group, so the barrier that a region's end stands for is nothing here. */
+#define HALY_BARRIER ((void)0)
 #define HALY_ITEMS(t) HALY_ITEMS_NB(t)
 #define HALY_ITEMS_BELOW(t, limit) HALY_ITEMS_BELOW_NB(t, limit)
 #define HALY_ITEMS2(x, y) HALY_ITEMS2_NB(x, y)
 #define HALY_ITEMS3(x, y, z) HALY_ITEMS3_NB(x, y, z)
+
+/* clang-format on */
 
 /* ---- atomics: relaxed, on HALY_GLOBAL or HALY_LOCAL_MEMORY; each returns the value before ---- */
 #define HALY_ATOMIC_(op, builtin, type, suffix)                                                                        \
@@ -208,20 +213,18 @@ HALY_ATOMICS_(haly_u32, u32)
 HALY_ATOMICS_(haly_i32, i32)
 
 /** Four floats that move as one 16-byte access; the address must be a multiple of 16. */
-typedef struct haly_f32x4 {
+typedef struct __attribute__((aligned(16), may_alias)) haly_f32x4 {
     float x, y, z, w;
 } haly_f32x4;
 
 HALY_FN haly_f32x4 haly_load_f32x4(HALY_GLOBAL const float *address)
 {
-    haly_f32x4 value;
-    __builtin_memcpy(&value, __builtin_assume_aligned(address, 16), sizeof value);
-    return value;
+    return *(HALY_GLOBAL const haly_f32x4 *)address;
 }
 
 HALY_FN void haly_store_f32x4(HALY_GLOBAL float *address, haly_f32x4 value)
 {
-    __builtin_memcpy(__builtin_assume_aligned(address, 16), &value, sizeof value);
+    *(HALY_GLOBAL haly_f32x4 *)address = value;
 }
 
 #endif

@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /**
  * @file kernel_math.h
- * Part of kernel.h: mathematical functions made of arithmetic and selects only, so that they vectorise, need no library and
- * agree between targets. Polynomials are minimax fits made for this file. Bounds are a little above the
+ * Part of kernel.h: mathematical functions made of arithmetic and selects only, so that they vectorise, need no library
+ * and agree between targets. Polynomials are minimax fits made for this file. Bounds are a little above the
  * largest error found on one float in five of the stated range against double precision, with and without fused
- * multiply-add (tests/unit/test_kernel_math.c holds them on a sample), in units in the last place (ulp) of the exact result. NaN gives NaN everywhere.
+ * multiply-add (tests/unit/test_kernel_math.c holds them on a sample), in units in the last place (ulp) of the exact
+ * result. NaN gives NaN everywhere.
  *
  *   haly_expf      1.1 ulp; below -103.98 gives 0, above 88.72 infinity; subnormal results are correct to 1.1 units
  *   haly_logf      0.9 ulp; 0 gives -infinity, negative gives NaN; subnormal arguments are right
@@ -209,9 +210,9 @@ HALY_FN float haly_cosf(float x)
 }
 
 /**
- * Angles as turns in 64-bit fixed point: phase / 2^64 of a full turn. Multiplying such a number by an integer wraps around
- * just as the angle does, so position * frequency needs no range reduction and loses nothing, however large the position.
- * @return the rest after whole quarter turns, in radians within [-pi/4, pi/4].
+ * Angles as turns in 64-bit fixed point: phase / 2^64 of a full turn. Multiplying such a number by an integer wraps
+ * around just as the angle does, so position * frequency needs no range reduction and loses nothing, however large the
+ * position. @return the rest after whole quarter turns, in radians within [-pi/4, pi/4].
  */
 HALY_FN float haly_reduce_turns(haly_u64 phase, haly_u32 *quadrant)
 {

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /**
  * @file kernel_storage.h
- * Part of kernel.h: half and bfloat16 as storage. Values are converted to float, computed with, and rounded when stored; no
- * target needs half arithmetic. The conversions are integer code without branches: that vectorises on every instruction
- * set, where the one-value conversion instruction (F16C) would keep the loop around it scalar.
+ * Part of kernel.h: half and bfloat16 as storage. Values are converted to float, computed with, and rounded when
+ * stored; no target needs half arithmetic. The conversions are integer code without branches: that vectorises on every
+ * instruction set, where the one-value conversion instruction (F16C) would keep the loop around it scalar.
  */
 #ifndef HALYARD_KERNEL_STORAGE_H
 #define HALYARD_KERNEL_STORAGE_H

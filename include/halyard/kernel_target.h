@@ -32,8 +32,17 @@ typedef int32_t haly_i32;
 typedef uint64_t haly_u64;
 typedef int64_t haly_i64;
 
-#define HALY_GLOBAL       /* address space of kernel arguments */
-#define HALY_LOCAL_MEMORY /* address space of HALY_LOCAL */
+/* Address spaces of kernel arguments and of HALY_LOCAL. A host has one; HALY_CHECK_ADDRESS_SPACES (clang, compile
+   only) keeps them apart as other targets do, so that mixing them up is an error here already. */
+#if defined(HALY_CHECK_ADDRESS_SPACES)
+#define HALY_GLOBAL __attribute__((address_space(1)))
+#define HALY_LOCAL_MEMORY __attribute__((address_space(3)))
+#define HALY_LOCAL_STORAGE static
+#else
+#define HALY_GLOBAL
+#define HALY_LOCAL_MEMORY
+#define HALY_LOCAL_STORAGE
+#endif
 #define HALY_FN static inline __attribute__((unused))
 #define HALY_INLINE static inline __attribute__((always_inline, unused))
 
