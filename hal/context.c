@@ -18,9 +18,10 @@
 #include "stream.h"
 #include "timeline.h"
 
-/* All live contexts of the process, for unique names. */
+/* All live contexts of the process, for unique names, and those given up with what they held: leaked on purpose, but
+ * where leak checkers and debuggers find them. */
 static pthread_mutex_t list_lock = PTHREAD_MUTEX_INITIALIZER;
-static haly_context *contexts;
+static haly_context *contexts, *abandoned;
 
 static haly_context *find_named(const haly_instance *instance, const char *name)
 {
@@ -224,9 +225,14 @@ static void context_destroy(struct object *object)
     haly_context *context = (haly_context *)object;
     delist(context);
     atomic_store(&object->kind, 0);
-    if (context->latched == HALY_ERR_ABANDONED)
-        return; /* leaked whole: the device's threads may still look at it */
-    retire_context(context, context_finish);
+    if (context->latched != HALY_ERR_ABANDONED) {
+        retire_context(context, context_finish);
+        return;
+    }
+    pthread_mutex_lock(&list_lock); /* kept whole: the device's threads may still look at it */
+    object->next = (struct object *)abandoned;
+    abandoned = context;
+    pthread_mutex_unlock(&list_lock);
 }
 
 void haly_context_release(haly_context *context)
