@@ -299,11 +299,28 @@ void service_wait(haly_context *context, struct timeline *timeline, uint64_t seq
     pthread_mutex_unlock(&service->lock);
 }
 
-void service_wake(haly_context *context)
+static struct service *service_of(haly_context *context)
 {
     pthread_mutex_lock(&context->lock);
     struct service *service = context->service;
     pthread_mutex_unlock(&context->lock);
+    return service;
+}
+
+void service_detach(haly_stream *stream)
+{
+    struct service *service = service_of(stream->object.context);
+    if (service == NULL)
+        return;
+    pthread_mutex_lock(&service->lock);
+    while ((atomic_load(&stream->gate) & STREAM_DEFERRED) != 0 && !service->stopping)
+        pthread_cond_wait(&service->progress, &service->lock);
+    pthread_mutex_unlock(&service->lock);
+}
+
+void service_wake(haly_context *context)
+{
+    struct service *service = service_of(context);
     if (service == NULL)
         return;
     pthread_mutex_lock(&service->lock);

@@ -18,6 +18,9 @@ haly_status service_submit(haly_stream *stream, const void *records, uint64_t by
 /* Waits until the service has issued or executed `sequence`, or for `deadline` nanoseconds at most. */
 void service_wait(haly_context *context, struct timeline *timeline, uint64_t sequence, uint64_t deadline);
 
+/* Returns when the service has let go of a stream whose commands have all been executed. */
+void service_detach(haly_stream *stream);
+
 /* Wakes everybody who waits, after the context latched. */
 void service_wake(haly_context *context);
 

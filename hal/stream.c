@@ -10,6 +10,7 @@
 #include "graph.h"
 #include "memory.h"
 #include "retire.h"
+#include "service.h"
 
 static haly_status stream_allocate(haly_context *context, haly_stream **out_stream)
 {
@@ -109,6 +110,7 @@ void stream_destroy(struct object *object)
 {
     haly_stream *stream = (haly_stream *)object;
     capture_discard(stream);
+    service_detach(stream);
     object->context->backend->stream_destroy(stream->block);
     stream_free(stream);
 }
