@@ -175,6 +175,7 @@ static bool was_loaded_before(const void *handle, struct outcome *outcome)
     for (const struct load *load = loads; load != NULL && !found; load = load->next)
         if (load->stage == LOAD_DONE && load->outcome.handle == handle) {
             *outcome = load->outcome;
+            outcome->was_entered = false; /* not through this file, whose inode may be reused: nothing maps it */
             found = true;
         }
     pthread_mutex_unlock(&lock);
@@ -200,7 +201,7 @@ static bool enter(haly_backend_entry entry, const char *name, struct outcome *ou
 
 static void open_file(const char *real, const char *name, struct outcome *outcome)
 {
-    haly_backend_entry entry;
+    haly_backend_entry entry = NULL;
     *outcome = (struct outcome){.state = HALY_BACKEND_READY};
     dlerror();
     outcome->handle = dlopen(real, RTLD_NOW | RTLD_LOCAL | RTLD_NODELETE);

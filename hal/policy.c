@@ -150,7 +150,7 @@ static haly_status parse_text(struct policy *policy, char *text, size_t size)
         if (length > 0 && line[length - 1] == '\r')
             line[length - 1] = '\0';
         struct rule rule = {.line = number};
-        bool is_rule;
+        bool is_rule = false;
         TRY(parse_line(policy, line, &rule, &is_rule));
         if (is_rule && policy->count == RULES_MAX)
             return FAIL(HALY_ERR_INVALID, "%s has more than %u rules", policy->path, RULES_MAX);

@@ -158,7 +158,7 @@ static bool parse_condition(const struct piece *piece, struct selector_condition
 {
     const size_t at = find(piece, "=!<>");
     const struct piece name = piece_of(piece, 0, at), rest = piece_of(piece, at, piece->length - at);
-    size_t op_length;
+    size_t op_length = 0;
     if (!parse_field(&name, &condition->field) || !parse_op(&rest, condition, &op_length))
         return false;
     const struct piece value = piece_of(&rest, op_length, rest.length - op_length);
