@@ -1,0 +1,157 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Where backends are looked for, and which of several wins. */
+#define _GNU_SOURCE
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "search.h"
+#include "unit/sandbox.h"
+
+static struct search search;
+
+static haly_status look(const char *path, const char *own)
+{
+    return search_backends(path, NULL, own, &search);
+}
+
+static const struct search_file *file_at(unsigned index)
+{
+    const struct search_file *file = search.files;
+    while (file != NULL && index-- > 0)
+        file = file->next;
+    return file;
+}
+
+static void elements_are_absolute_and_not_empty(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *path, *says; /* NULL: fine */
+    } cases[] = {{"", NULL},
+                 {"/a", NULL},
+                 {"/a:/b/", NULL},
+                 {"/a/libhalyard_backend_x.so", NULL},
+                 {":", "element 1 is empty"},
+                 {"/a:", "element 2 is empty"},
+                 {":/a", "element 1 is empty"},
+                 {"/a::/b", "element 2 is empty"},
+                 {"a", "element 1, \"a\", is relative"},
+                 {"/a:./b", "element 2, \"./b\", is relative"},
+                 {"/a:~/b", "element 2, \"~/b\", is relative"},
+                 {"/a/libhalyard_backend_.so", "names no backend"},
+                 {"/a/libhalyard_backend_A.so", "names no backend"},
+                 {"/a/libhalyard_backend_x.so.1", "names no backend"},
+                 {"/a/libhalyard_backend_a-b.so", "names no backend"}};
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        char why[256] = "";
+        assert_int_equal(search_path_check(cases[i].path, why, sizeof why), cases[i].says == NULL);
+        if (cases[i].says != NULL)
+            assert_non_null(strstr(why, cases[i].says));
+    }
+}
+
+static void only_files_of_the_right_name_are_taken_in_order(void **state)
+{
+    const char *folder = sandbox_folder(state, "a", 0755);
+    sandbox_file(state, "a/libhalyard_backend_zeta.so", "", 0755);
+    sandbox_file(state, "a/libhalyard_backend_alpha.so", "", 0755);
+    sandbox_file(state, "a/libhalyard_backend_alpha.so.bak", "", 0755);
+    sandbox_file(state, "a/libhalyard_backend_Upper.so", "", 0755);
+    sandbox_file(state, "a/libhalyard_backend_.so", "", 0755);
+    sandbox_file(state, "a/halyard_backend_x.so", "", 0755);
+    sandbox_file(state, "a/libhalyard_backend_abcdefghijklmnopqrstuvwxyz0123456.so", "", 0755);
+    assert_int_equal(look("", folder), HALY_OK);
+    assert_string_equal(file_at(0)->name, "alpha");
+    assert_string_equal(file_at(1)->name, "zeta");
+    assert_null(file_at(2));
+    assert_string_equal(search.folders, folder);
+    search_free(&search);
+}
+
+static void what_the_user_names_comes_first_and_shadows(void **state)
+{
+    const char *own = sandbox_folder(state, "own", 0755), *user = sandbox_folder(state, "user", 0755);
+    sandbox_file(state, "own/libhalyard_backend_cpu.so", "own", 0755);
+    sandbox_file(state, "own/libhalyard_backend_other.so", "own", 0755);
+    const char *users = sandbox_file(state, "user/libhalyard_backend_cpu.so", "user", 0755);
+    assert_int_equal(look(user, own), HALY_OK);
+    assert_string_equal(file_at(0)->path, users);
+    assert_null(file_at(0)->shadowed_by);
+    assert_string_equal(file_at(1)->name, "cpu");
+    assert_string_equal(file_at(1)->shadowed_by, users);
+    assert_string_equal(file_at(2)->name, "other");
+    assert_null(file_at(2)->shadowed_by);
+    search_free(&search);
+}
+
+static void one_file_found_twice_counts_once(void **state)
+{
+    const char *folder = sandbox_folder(state, "a", 0755);
+    sandbox_file(state, "a/libhalyard_backend_cpu.so", "", 0755);
+    sandbox_link(state, folder, "b");
+    char path[512];
+    snprintf(path, sizeof path, "%s:%s/libhalyard_backend_cpu.so", sandbox_path(state, "b"), folder);
+    assert_int_equal(look(path, folder), HALY_OK);
+    assert_non_null(file_at(0));
+    assert_null(file_at(1));
+    search_free(&search);
+}
+
+static void a_spoilt_file_keeps_its_place_and_its_reason(void **state)
+{
+    const char *user = sandbox_folder(state, "user", 0755), *own = sandbox_folder(state, "own", 0755);
+    sandbox_file(state, "user/libhalyard_backend_cpu.so", "", 0777);
+    sandbox_file(state, "own/libhalyard_backend_cpu.so", "", 0755);
+    assert_int_equal(look(user, own), HALY_OK);
+    assert_int_equal(file_at(0)->trust, HALY_ERR_PERMISSION);
+    assert_non_null(strstr(file_at(0)->why, "written by everybody"));
+    assert_non_null(file_at(1)->shadowed_by); /* no second choice in its stead */
+    search_free(&search);
+}
+
+static void missing_folders_pass_and_missing_files_do_not(void **state)
+{
+    char path[512];
+    assert_int_equal(look(sandbox_path(state, "absent"), sandbox_path(state, "absent2")), HALY_OK);
+    assert_null(search.files);
+    snprintf(path, sizeof path, "%s/absent/libhalyard_backend_cpu.so", (const char *)*state);
+    assert_int_equal(look(path, NULL), HALY_ERR_NOT_FOUND);
+    assert_non_null(strstr(error_detail()->message, path));
+    assert_int_equal(look(sandbox_file(state, "notes.txt", "", 0644), NULL), HALY_ERR_INVALID);
+    assert_non_null(strstr(error_detail()->message, "notes.txt"));
+}
+
+static void a_folder_beside_the_library_comes_before_the_fixed_one(void **state)
+{
+    struct trust_anchor anchor = {.owner = 0};
+    snprintf(anchor.folder, sizeof anchor.folder, "%s", (const char *)*state);
+    sandbox_folder(state, "halyard", 0755);
+    const char *beside = sandbox_file(state, "halyard/libhalyard_backend_cpu.so", "", 0755);
+    const char *own = sandbox_folder(state, "own", 0755);
+    sandbox_file(state, "own/libhalyard_backend_cpu.so", "", 0755);
+    assert_int_equal(search_backends("", &anchor, own, &search), HALY_OK);
+    assert_string_equal(file_at(0)->path, beside);
+    assert_string_equal(file_at(1)->shadowed_by, beside);
+    search_free(&search);
+}
+
+int main(void)
+{
+#define TEST(name_) cmocka_unit_test_setup_teardown(name_, sandbox_setup, sandbox_teardown)
+    const struct CMUnitTest tests[] = {
+        TEST(elements_are_absolute_and_not_empty),
+        TEST(only_files_of_the_right_name_are_taken_in_order),
+        TEST(what_the_user_names_comes_first_and_shadows),
+        TEST(one_file_found_twice_counts_once),
+        TEST(a_spoilt_file_keeps_its_place_and_its_reason),
+        TEST(missing_folders_pass_and_missing_files_do_not),
+        TEST(a_folder_beside_the_library_comes_before_the_fixed_one),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
