@@ -144,32 +144,53 @@ static struct fence *fence_get(struct allocator *allocator, const struct timelin
     return fence;
 }
 
+/* Puts the chunk in the pool of the one stream that it waits for. */
+static haly_status wait_in_pool(struct allocator *allocator, struct chunk *chunk, const struct timeline_point *point)
+{
+    struct free_pool *pool = pool_get(allocator, point->timeline);
+    if (pool == NULL)
+        return fail_host_oom("a stream's freed memory", sizeof *pool);
+    /* Asked since the caller looked: a sweep that is over would not see the chunk. */
+    if (point->sequence <= pool->completed) {
+        chunk_make_ready(allocator, chunk);
+        return HALY_OK;
+    }
+    chunk->sequence = point->sequence;
+    want(pool, point->sequence);
+    allocator->counters.pending_bytes += chunk_bytes(chunk);
+    free_pool_put(pool, chunk);
+    return HALY_OK;
+}
+
+static haly_status wait_at_fence(struct allocator *allocator, struct chunk *chunk, const struct timeline_point *points,
+                                 uint32_t count)
+{
+    struct fence *fence = fence_get(allocator, points, count);
+    if (fence == NULL)
+        return fail_host_oom("a pending free", sizeof *fence);
+    if (fence_has_finished(fence)) {
+        fence_release(fence);
+        chunk_make_ready(allocator, chunk);
+        return HALY_OK;
+    }
+    chunk->fence = fence;
+    chunk->previous = NULL;
+    chunk->next = allocator->pending;
+    if (chunk->next != NULL)
+        chunk->next->previous = chunk;
+    allocator->pending = chunk;
+    allocator->counters.pending_bytes += chunk_bytes(chunk);
+    atomic_store_explicit(&chunk->state, CHUNK_PENDING, memory_order_release);
+    return HALY_OK;
+}
+
 haly_status chunk_make_pending(struct allocator *allocator, struct chunk *chunk, const struct timeline_point *points,
                                uint32_t count)
 {
-    const uint64_t bytes = chunk_bytes(chunk);
     /* A dedicated segment is nobody's to reuse, so it always waits at a fence. */
-    if (count == 1 && !chunk_segment(chunk)->is_dedicated) {
-        struct free_pool *pool = pool_get(allocator, points->timeline);
-        if (pool == NULL)
-            return fail_host_oom("a stream's freed memory", sizeof *pool);
-        chunk->sequence = points->sequence;
-        want(pool, points->sequence);
-        free_pool_put(pool, chunk);
-    } else {
-        struct fence *fence = fence_get(allocator, points, count);
-        if (fence == NULL)
-            return fail_host_oom("a pending free", sizeof *fence);
-        chunk->fence = fence;
-        chunk->previous = NULL;
-        chunk->next = allocator->pending;
-        if (chunk->next != NULL)
-            chunk->next->previous = chunk;
-        allocator->pending = chunk;
-        atomic_store_explicit(&chunk->state, CHUNK_PENDING, memory_order_release);
-    }
-    allocator->counters.pending_bytes += bytes;
-    return HALY_OK;
+    if (count == 1 && !chunk_segment(chunk)->is_dedicated)
+        return wait_in_pool(allocator, chunk, points);
+    return wait_at_fence(allocator, chunk, points, count);
 }
 
 static void sweep_pool(struct allocator *allocator, struct free_pool *pool)

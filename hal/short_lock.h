@@ -41,7 +41,7 @@ static inline void short_lock_acquire(struct short_lock *lock)
  * wait for a thread that only the parent has. */
 static inline void short_lock_acquire_process(struct short_lock *lock)
 {
-    const uint32_t generation = *process_generation;
+    const uint32_t generation = process_current_generation();
     short_lock_acquire_as(lock, generation != 0 ? generation : UINT32_MAX);
 }
 

@@ -1,0 +1,809 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The caching allocator through its public functions, over a backend and streams that do what the test says: who may
+ * have freed memory when, what happens when memory is short, and random traces against a model. */
+#define _GNU_SOURCE
+#include "memory_fixture.h"
+
+#include <pthread.h>
+#include <sched.h>
+
+static void *take(struct fixture *f, uint64_t size)
+{
+    void *address = NULL;
+    assert_ok(haly_malloc(f->context, size, NULL, &address));
+    assert_non_null(address);
+    return address;
+}
+
+static void *take_async(haly_stream *stream, uint64_t size)
+{
+    void *address = NULL;
+    assert_ok(haly_malloc_async(stream, size, NULL, &address));
+    assert_non_null(address);
+    return address;
+}
+
+static struct fixture *open_plain(void)
+{
+    return fixture_open(NATIVE, 0, 64 * GIB, 0);
+}
+
+static void small_requests_share_one_segment(void **state)
+{
+    struct fixture *f = open_plain();
+    (void)state;
+    for (int i = 0; i < 100; i++)
+        take(f, 1000);
+    haly_memory_stats stats = fixture_stats(f);
+    assert_int_equal(stats.segment_bytes, 2 * MIB);
+    assert_int_equal(stats.allocation_count, 100);
+    assert_int_equal(stats.allocated_bytes, 100 * 1024);
+    assert_int_equal(stats.malloc_calls, 100);
+    assert_int_equal(stats.cache_hits, 99);
+    fixture_close(f); /* leaked or not, all comes back */
+}
+
+static void size_zero_is_null(void **state)
+{
+    struct fixture *f = open_plain();
+    void *address = f;
+    (void)state;
+    assert_ok(haly_malloc(f->context, 0, NULL, &address));
+    assert_null(address);
+    address = f;
+    assert_ok(haly_malloc_async(fixture_stream(f, 0), 0, NULL, &address));
+    assert_null(address);
+    assert_ok(haly_free(f->context, NULL));
+    assert_ok(haly_free_async(fixture_stream(f, 0), NULL));
+    assert_int_equal(fixture_stats(f).malloc_calls, 0);
+    fixture_close(f);
+}
+
+static void idle_memory_is_handed_out_again_at_once(void **state)
+{
+    static const uint64_t sizes[] = {1, 512, 100 * 1024, MIB, 3 * MIB + 1, 40 * MIB, GIB};
+    struct fixture *f = open_plain();
+    (void)state;
+    fixture_stream(f, 0);
+    for (size_t i = 0; i < sizeof sizes / sizeof *sizes; i++) {
+        void *first = take(f, sizes[i]);
+        assert_ok(haly_free(f->context, first));
+        const uint32_t calls = fake.segment_calls;
+        assert_ptr_equal(take(f, sizes[i]), first);
+        assert_int_equal(fake.segment_calls, calls);
+    }
+    fixture_close(f);
+}
+
+static void freed_neighbours_are_merged_before_the_device_is_asked(void **state)
+{
+    struct fixture *f = open_plain();
+    void *parts[32];
+    (void)state;
+    for (int i = 0; i < 32; i++)
+        parts[i] = take(f, 64 * KIB);
+    for (int i = 0; i < 32; i += 2)
+        assert_ok(haly_free(f->context, parts[i]));
+    for (int i = 1; i < 32; i += 2)
+        assert_ok(haly_free(f->context, parts[i]));
+    take(f, MIB);
+    take(f, MIB);
+    assert_int_equal(fixture_stats(f).segment_bytes, 2 * MIB);
+    fixture_close(f);
+}
+
+static void alignment_is_kept_for_every_power_of_two(void **state)
+{
+    struct fixture *f = open_plain();
+    (void)state;
+    for (uint64_t alignment = 1; alignment <= 2 * MIB; alignment *= 2) {
+        for (uint64_t size = 1; size < 8 * MIB; size = size * 5 + 3) {
+            const haly_memory_desc desc = {HALY_MEMORY_DESC_INIT, .alignment = alignment};
+            void *address = NULL;
+            assert_ok(haly_malloc(f->context, size, &desc, &address));
+            assert_int_equal((uintptr_t)address % (alignment > 64 ? alignment : 64), 0);
+            if (size % 2 == 0)
+                assert_ok(haly_free(f->context, address));
+        }
+    }
+    fixture_stats(f);
+    fixture_close(f);
+}
+
+static void free_holds_memory_back_until_all_submitted_work_has_finished(void **state)
+{
+    struct fixture *f = open_plain();
+    haly_stream *a = fixture_stream(f, 0), *b = fixture_stream(f, 1);
+    (void)state;
+    void *first = take(f, MIB);
+    const uint64_t work = stream_work(a);
+    stream_work(b);
+    assert_ok(haly_free(f->context, first));
+    assert_int_equal(fixture_stats(f).pending_bytes, MIB);
+    stream_work(a); /* submitted after the free: does not matter to it */
+    assert_ptr_not_equal(take(f, MIB), first);
+    stream_finish_all(b);
+    assert_int_equal(fixture_stats(f).pending_bytes, MIB);
+    stream_finish_to(a, work);
+    assert_int_equal(fixture_stats(f).pending_bytes, 0);
+    assert_ptr_equal(take(f, MIB), first);
+    fixture_close(f);
+}
+
+static void free_async_serves_the_same_stream_at_once_and_nobody_else(void **state)
+{
+    struct fixture *f = open_plain();
+    haly_stream *a = fixture_stream(f, 0), *b = fixture_stream(f, 1);
+    (void)state;
+    void *first = take_async(a, 30 * MIB);
+    stream_work(a);
+    assert_ok(haly_free_async(a, first));
+    assert_ptr_not_equal(take(f, 30 * MIB), first);
+    assert_ptr_not_equal(take_async(b, 30 * MIB), first);
+    assert_ptr_equal(take_async(a, 30 * MIB), first);
+    assert_ok(haly_free_async(a, first));
+    stream_finish_all(a);
+    assert_ptr_equal(take_async(b, 30 * MIB), first);
+    fixture_close(f);
+}
+
+static void free_async_memory_is_cut_and_merged_in_stream_order(void **state)
+{
+    struct fixture *f = fixture_open(NATIVE, 0, GIB, 96 * MIB);
+    haly_stream *a = fixture_stream(f, 0);
+    void *quarters[4], *whole = take_async(a, 80 * MIB);
+    (void)state;
+    stream_work(a);
+    assert_ok(haly_free_async(a, whole));
+    for (int i = 0; i < 4; i++)
+        quarters[i] = take_async(a, 20 * MIB);
+    stream_work(a);
+    for (int i = 0; i < 4; i++)
+        assert_ok(haly_free_async(a, quarters[i]));
+    assert_ptr_equal(take_async(a, 80 * MIB), whole);
+    assert_int_equal(fixture_stats(f).segment_bytes, 80 * MIB);
+    fixture_close(f);
+}
+
+static void a_stream_that_waited_may_have_what_another_freed(void **state)
+{
+    struct fixture *f = fixture_open(NATIVE, 0, GIB, 12 * MIB); /* no room for a third */
+    haly_stream *a = fixture_stream(f, 0), *b = fixture_stream(f, 1), *c = fixture_stream(f, 2);
+    void *address = NULL;
+    (void)state;
+    void *early = take_async(a, 5 * MIB), *late = take_async(a, 5 * MIB);
+    const uint64_t first = stream_work(a);
+    assert_ok(haly_free_async(a, early));
+    stream_work(a);
+    assert_ok(haly_free_async(a, late));
+    assert_ok(timeline_note_wait(b->timeline, a->timeline, first));
+    stream_work(b);
+    assert_ptr_equal(take_async(b, 5 * MIB), early);
+    assert_fails(haly_malloc_async(b, 5 * MIB, NULL, &address), HALY_ERR_DEVICE_OOM, "asked");
+    assert_ok(timeline_note_wait(c->timeline, b->timeline, timeline_submitted(b->timeline)));
+    stream_work(c);
+    assert_ok(haly_free_async(b, early));
+    assert_ptr_equal(take_async(c, 5 * MIB), early);
+    assert_ptr_equal(take_async(a, 5 * MIB), late);
+    fixture_close(f);
+}
+
+static void used_on_holds_memory_back(void **state)
+{
+    struct fixture *f = open_plain();
+    haly_stream *a = fixture_stream(f, 0), *b = fixture_stream(f, 1);
+    (void)state;
+    void *first = take_async(a, MIB);
+    stream_work(b);
+    assert_ok(haly_memory_used_on(b, first));
+    assert_ok(haly_memory_used_on(b, first));
+    assert_ok(haly_free_async(a, first));
+    assert_int_equal(fixture_stats(f).pending_bytes, MIB);
+    assert_ptr_not_equal(take_async(a, MIB), first);
+    stream_finish_all(b);
+    assert_int_equal(fixture_stats(f).pending_bytes, 0);
+    fixture_close(f);
+}
+
+static void used_on_is_forgotten_by_whoever_gets_the_memory_next(void **state)
+{
+    struct fixture *f = open_plain();
+    haly_stream *a = fixture_stream(f, 0), *b = fixture_stream(f, 1);
+    (void)state;
+    void *first = take(f, MIB);
+    stream_work(b);
+    assert_ok(haly_memory_used_on(b, first));
+    stream_finish_all(b);
+    assert_ok(haly_free_async(a, first));
+    assert_ptr_equal(take(f, MIB), first);
+    stream_work(b);
+    assert_ok(haly_free_async(a, first));
+    assert_ptr_equal(take(f, MIB), first);
+    fixture_close(f);
+}
+
+static void memory_freed_on_a_stream_that_is_not_behind_its_own_waits_for_both(void **state)
+{
+    struct fixture *f = open_plain();
+    haly_stream *a = fixture_stream(f, 0), *b = fixture_stream(f, 1);
+    (void)state;
+    void *first = take_async(a, MIB);
+    stream_work(a);
+    assert_ok(haly_free_async(a, first));
+    assert_ptr_equal(take_async(a, MIB), first); /* earlier work of a may still use it */
+    assert_ok(haly_free_async(b, first));
+    assert_ptr_not_equal(take_async(b, MIB), first);
+    assert_ptr_not_equal(take(f, MIB), first);
+    stream_finish_all(a);
+    assert_int_equal(fixture_stats(f).pending_bytes, 0);
+    fixture_close(f);
+}
+
+static void what_an_ended_stream_freed_is_ready(void **state)
+{
+    struct fixture *f = open_plain();
+    haly_stream *a = fixture_stream(f, 0), *b = fixture_stream(f, 1);
+    (void)state;
+    void *first = take_async(a, MIB), *second = take(f, MIB), *third = take_async(a, 3 * MIB);
+    stream_work(a);
+    stream_work(b);
+    assert_ok(haly_memory_used_on(a, third));
+    assert_ok(haly_free_async(a, first));
+    assert_ok(haly_free(f->context, second));
+    assert_ptr_equal(take_async(a, MIB), first); /* a live allocation in the order of a stream that ends */
+    fixture_end_stream(f, 0);
+    assert_int_equal(fixture_stats(f).pending_bytes, MIB);
+    assert_ok(haly_free_async(b, first));
+    assert_ok(haly_free_async(b, third));
+    fixture_end_stream(f, 1);
+    assert_int_equal(fixture_stats(f).pending_bytes, 0);
+    assert_int_equal(fixture_stats(f).allocated_bytes, 0);
+    for (int i = 0; i < 200; i++) { /* streams that come and go leave nothing behind */
+        haly_stream *stream = fixture_stream(f, 2 + (uint32_t)i % 20);
+        void *address = take_async(stream, MIB);
+        stream_work(stream);
+        assert_ok(haly_free_async(stream, address));
+        if (i % 20 == 19)
+            for (uint32_t j = 2; j < 22; j++)
+                fixture_end_stream(f, j);
+    }
+    assert_int_equal(f->context->memory->device.pool_count, 0);
+    fixture_close(f);
+}
+
+static void points_that_finished_since_the_caller_looked_hold_nothing_back(void **state)
+{
+    struct fixture *f = open_plain();
+    haly_stream *a = fixture_stream(f, 0), *b = fixture_stream(f, 1);
+    struct allocator *allocator = &f->context->memory->device;
+    (void)state;
+    void *first = take(f, MIB), *second = take(f, MIB), *third = take(f, MIB);
+    const struct timeline_point points[] = {{a->timeline, stream_work(a)}, {b->timeline, stream_work(b)}};
+    assert_ok(haly_free(f->context, first));
+    stream_finish_all(a);
+    stream_finish_all(b);
+    assert_int_equal(fixture_stats(f).pending_bytes, 0);
+    assert_ok(allocator_free(allocator, memory_live_chunk(f->context, second, HALY_MEMORY_DEVICE), points, 1));
+    assert_ok(allocator_free(allocator, memory_live_chunk(f->context, third, HALY_MEMORY_DEVICE), points, 2));
+    assert_int_equal(fixture_stats(f).pending_bytes, 0);
+    fixture_close(f);
+}
+
+static void the_limit_is_kept_and_named(void **state)
+{
+    struct fixture *f = fixture_open(NATIVE, 0, GIB, 16 * MIB);
+    void *address = NULL;
+    (void)state;
+    void *first = take(f, 10 * MIB);
+    assert_fails(haly_malloc(f->context, 7 * MIB, NULL, &address), HALY_ERR_DEVICE_OOM, "7340032 bytes asked");
+    assert_non_null(strstr(error_detail()->message, "limit 16777216 bytes"));
+    assert_int_equal(error_detail()->recovery, HALY_RECOVER_RETRY);
+    assert_null(address);
+    take(f, 6 * MIB);
+    assert_fails(haly_malloc(f->context, 1, NULL, &address), HALY_ERR_DEVICE_OOM, "largest free block 0 bytes");
+    assert_ok(haly_free(f->context, first));
+    assert_fails(haly_malloc(f->context, 11 * MIB, NULL, &address), HALY_ERR_DEVICE_OOM, "would pass the limit");
+    take(f, 9 * MIB); /* what was idle was given back for the larger one, and still is within the limit */
+    assert_int_equal(fake.room, GIB - fixture_stats(f).segment_bytes);
+    fixture_close(f);
+}
+
+static void a_full_device_is_asked_for_less_then_reported(void **state)
+{
+    struct fixture *f = fixture_open(NATIVE, 0, 12 * MIB, 0);
+    void *address = NULL;
+    (void)state;
+    void *first = take(f, 5 * MIB); /* a segment of 20 MiB does not fit, one of 6 does */
+    assert_int_equal(fixture_stats(f).segment_bytes, 6 * MIB);
+    haly_error_clear();
+    assert_fails(haly_malloc(f->context, 8 * MIB, NULL, &address), HALY_ERR_DEVICE_OOM, "limit none");
+    assert_int_equal(error_detail()->native_code, -7);
+    assert_string_equal(error_detail()->native_text, "no more");
+    assert_string_equal(error_detail()->backend, "fake");
+    haly_error_clear();
+    assert_ok(haly_free(f->context, first));
+    take(f, 8 * MIB);                                  /* the idle segment goes back first */
+    assert_int_equal(error_detail()->status, HALY_OK); /* refusals on the way leave no trace */
+    fixture_close(f);
+}
+
+static void a_request_beyond_all_bounds_is_out_of_memory_not_a_crash(void **state)
+{
+    struct fixture *f = open_plain();
+    void *address = NULL;
+    (void)state;
+    assert_fails(haly_malloc(f->context, UINT64_C(1) << 60, NULL, &address), HALY_ERR_DEVICE_OOM, "asked");
+    assert_fails(haly_malloc(f->context, UINT64_C(1) << 45, NULL, &address), HALY_ERR_DEVICE_OOM, "asked");
+    assert_fails(haly_malloc(f->context, UINT64_MAX, NULL, &address), HALY_ERR_INVALID, "overflows");
+    f->context->memory->device.most = 4 * MIB;
+    assert_fails(haly_malloc(f->context, 4 * MIB + 1, NULL, &address), HALY_ERR_DEVICE_OOM, "in one piece");
+    take(f, 4 * MIB);
+    fixture_close(f);
+}
+
+static void *finish_later(void *stream)
+{
+    usleep(20000);
+    stream_finish_all(stream);
+    return NULL;
+}
+
+static void malloc_waits_for_pending_frees_until_its_deadline(void **state)
+{
+    struct fixture *f = fixture_open(NATIVE, 0, GIB, 16 * MIB);
+    haly_stream *a = fixture_stream(f, 0), *hung = fixture_stream(f, 1);
+    haly_memory_desc desc = {HALY_MEMORY_DESC_INIT, .deadline = 30000000};
+    pthread_t thread;
+    void *address = NULL;
+    (void)state;
+    void *first = take(f, 10 * MIB), *second = take(f, 4 * MIB);
+    stream_work(hung);
+    assert_ok(haly_free_async(hung, second));
+    stream_work(a);
+    assert_ok(haly_free_async(a, first));
+    const uint64_t before = process_now();
+    assert_fails(haly_malloc(f->context, 12 * MIB, &desc, &address), HALY_ERR_DEVICE_OOM, "asked");
+    assert_true(process_now() - before >= 30000000);
+    assert_int_equal(pthread_create(&thread, NULL, finish_later, a), 0);
+    desc.deadline = UINT64_C(20000000000);
+    assert_ok(haly_malloc(f->context, 12 * MIB, &desc, &address)); /* though the other stream never moves */
+    pthread_join(thread, NULL);
+    fixture_close(f);
+}
+
+static void malloc_async_never_waits(void **state)
+{
+    struct fixture *f = fixture_open(NATIVE, 0, GIB, 16 * MIB);
+    haly_stream *a = fixture_stream(f, 0), *b = fixture_stream(f, 1);
+    const haly_memory_desc desc = {HALY_MEMORY_DESC_INIT, .deadline = HALY_FOREVER};
+    void *address = NULL;
+    (void)state;
+    void *first = take(f, 10 * MIB);
+    stream_work(a);
+    assert_ok(haly_free_async(a, first));
+    assert_fails(haly_malloc_async(b, 12 * MIB, &desc, &address), HALY_ERR_DEVICE_OOM, "asked");
+    assert_ptr_equal(take_async(a, 9 * MIB), first);
+    fixture_close(f);
+}
+
+static void dedicated_memory_goes_back_when_it_is_idle(void **state)
+{
+    struct fixture *f = open_plain();
+    haly_stream *a = fixture_stream(f, 0);
+    const haly_memory_desc desc = {HALY_MEMORY_DESC_INIT, .flags = HALY_MEMORY_DEDICATED};
+    void *first = NULL, *second = NULL;
+    (void)state;
+    take(f, 3 * MIB);
+    assert_ok(haly_malloc(f->context, 3 * MIB + 5, &desc, &first));
+    assert_int_equal(fake.segments, 2);
+    assert_int_equal(fixture_stats(f).allocated_bytes, 3 * MIB + 4 * MIB);
+    assert_ok(haly_free(f->context, first));
+    assert_int_equal(fake.segments, 1);
+    assert_ok(haly_malloc_async(a, 100, &desc, &second));
+    stream_work(a);
+    assert_ok(haly_free_async(a, second));
+    assert_int_equal(fixture_stats(f).pending_bytes, 2 * MIB);
+    assert_int_equal(fake.segments, 2);
+    stream_finish_all(a);
+    assert_int_equal(fixture_stats(f).pending_bytes, 0);
+    assert_int_equal(fake.segments, 1);
+    fixture_close(f);
+}
+
+static void pending_dedicated_memory_is_given_back_for_a_request_that_needs_it(void **state)
+{
+    struct fixture *f = fixture_open(NATIVE, 0, GIB, 16 * MIB);
+    haly_stream *a = fixture_stream(f, 0);
+    const haly_memory_desc desc = {HALY_MEMORY_DESC_INIT, .flags = HALY_MEMORY_DEDICATED};
+    void *first = NULL, *second = NULL;
+    (void)state;
+    assert_ok(haly_malloc(f->context, 12 * MIB, &desc, &first));
+    stream_work(a);
+    assert_ok(haly_free(f->context, first));
+    stream_finish_all(a);
+    assert_ok(haly_malloc(f->context, 12 * MIB, &desc, &second));
+    assert_int_equal(fake.segments, 1);
+    fixture_close(f);
+}
+
+static void trim_keeps_what_it_is_told_to(void **state)
+{
+    struct fixture *f = open_plain();
+    void *parts[4];
+    (void)state;
+    for (int i = 0; i < 4; i++)
+        parts[i] = take(f, 300 * MIB);
+    void *live = take(f, 100);
+    for (int i = 0; i < 4; i++)
+        assert_ok(haly_free(f->context, parts[i]));
+    assert_ok(haly_memory_trim(f->context, 500 * MIB));
+    assert_int_equal(fixture_stats(f).segment_count, 3);
+    assert_true(fixture_stats(f).cached_bytes >= 500 * MIB);
+    assert_ok(haly_memory_trim(f->context, 0));
+    assert_int_equal(fixture_stats(f).segment_count, 1);
+    assert_ok(haly_free(f->context, live));
+    assert_ok(haly_memory_trim(f->context, 0));
+    assert_int_equal(fake.segments, 0);
+    assert_ptr_not_equal(take(f, 100), NULL);
+    fixture_close(f);
+}
+
+static void a_captured_stream_gets_cached_memory_but_no_new_segment(void **state)
+{
+    struct fixture *f = open_plain();
+    haly_stream *a = fixture_stream(f, 0);
+    void *address = NULL;
+    (void)state;
+    assert_ok(haly_free_async(a, take_async(a, MIB)));
+    atomic_store(&a->gate, STREAM_CAPTURING);
+    take_async(a, MIB);
+    assert_fails(haly_malloc_async(a, 50 * MIB, NULL, &address), HALY_ERR_CAPTURING, "new segment");
+    atomic_store(&a->gate, 0);
+    take_async(a, 50 * MIB);
+    fixture_close(f);
+}
+
+static void a_backend_that_misplaces_segments_is_an_error(void **state)
+{
+    struct fixture *f = open_plain();
+    void *address = NULL;
+    (void)state;
+    fake.misplaces = 1;
+    assert_fails(haly_malloc(f->context, 100, NULL, &address), HALY_ERR_BACKEND, "multiple of 2 MiB");
+    assert_int_equal(fake.segments, 0);
+    fake.misplaces = 0;
+    take(f, 100);
+    fixture_close(f);
+}
+
+static void a_full_window_is_out_of_memory_and_recovers(void **state)
+{
+    struct fixture *f = fixture_open(0, 0, 64 * GIB, 0);
+    struct window *window = &f->context->memory->window;
+    void *address = NULL;
+    (void)state;
+    window->granules = 16; /* 32 MiB */
+    void *first = take(f, 21 * MIB);
+    assert_fails(haly_malloc(f->context, 21 * MIB, NULL, &address), HALY_ERR_DEVICE_OOM, "address window");
+    assert_int_equal(fake.segments, 1);
+    assert_ok(haly_free(f->context, first));
+    take(f, 32 * MIB);
+    fixture_close(f);
+}
+
+/* ---- random traces against a model ---- */
+
+#define LIVE_MOST 256
+#define GHOST_MOST 4096
+#define TRACE_STREAMS 4
+#define WAIT_MOST 1024
+
+/* A range, and once it is freed what must have finished before anybody else may have it, whoever owned it meanwhile. */
+struct model_range {
+    uint64_t start, size;
+    uint64_t points[TRACE_STREAMS];
+};
+
+/* Command `own` of a stream waits for `sequence` of another. */
+struct model_wait {
+    uint32_t stream, other;
+    uint64_t own, sequence;
+};
+
+struct model {
+    struct fixture *f;
+    uint64_t random;
+    struct model_wait waits[WAIT_MOST];
+    uint32_t wait_count;
+    struct model_range live[LIVE_MOST];
+    uint32_t live_count;
+    struct model_range ghosts[GHOST_MOST]; /* freed, perhaps still in use by queued work */
+    uint32_t ghost_count;
+};
+
+static uint64_t draw(struct model *model, uint64_t below)
+{
+    model->random = model->random * UINT64_C(6364136223846793005) + 1442695040888963407U;
+    return (model->random >> 33) % below;
+}
+
+static uint64_t draw_size(struct model *model)
+{
+    static const uint64_t most[] = {4 * KIB, 64 * KIB, MIB, 4 * MIB, 24 * MIB};
+    return 1 + draw(model, most[draw(model, 5)]);
+}
+
+static bool overlaps(const struct model_range *a, const struct model_range *b)
+{
+    return a->start < b->start + b->size && b->start < a->start + a->size;
+}
+
+/* `stream` is who may have it in its order, or -1. */
+static void check_new(struct model *model, const struct model_range *range, int stream)
+{
+    for (uint32_t i = 0; i < model->live_count; i++)
+        assert_false(overlaps(range, &model->live[i]));
+    for (uint32_t i = 0; i < model->ghost_count;) {
+        const struct model_range *ghost = &model->ghosts[i];
+        bool is_over = true;
+        for (int s = 0; s < TRACE_STREAMS; s++) {
+            const uint64_t completed = ((struct fake_stream *)model->f->streams[s].block)->completed;
+            if (ghost->points[s] <= completed)
+                continue;
+            is_over = false;
+            if (overlaps(range, ghost))
+                assert_true(stream >= 0 && timeline_is_after(model->f->streams[stream].timeline,
+                                                             model->f->streams[s].timeline, ghost->points[s]));
+        }
+        if (is_over)
+            model->ghosts[i] = model->ghosts[--model->ghost_count];
+        else
+            i++;
+    }
+}
+
+static void step_alloc(struct model *model)
+{
+    const int stream = (int)draw(model, TRACE_STREAMS + 1) - 1;
+    const haly_memory_desc desc = {HALY_MEMORY_DESC_INIT, .alignment = UINT64_C(1) << draw(model, 22),
+                                   .flags = draw(model, 40) == 0 ? HALY_MEMORY_DEDICATED : 0};
+    const haly_memory_desc *chosen = draw(model, 4) == 0 ? &desc : NULL;
+    struct model_range range = {.size = draw_size(model)};
+    void *address = NULL;
+    const haly_status status = stream < 0 ? haly_malloc(model->f->context, range.size, chosen, &address)
+                                          : haly_malloc_async(&model->f->streams[stream], range.size, chosen, &address);
+    if (status == HALY_ERR_DEVICE_OOM)
+        return;
+    assert_ok(status);
+    range.start = (uint64_t)(uintptr_t)address;
+    assert_int_equal(range.start % (chosen != NULL && desc.alignment > 64 ? desc.alignment : 64), 0);
+    check_new(model, &range, stream);
+    model->live[model->live_count++] = range;
+}
+
+static void step_free(struct model *model)
+{
+    const uint32_t i = (uint32_t)draw(model, model->live_count);
+    struct model_range range = model->live[i];
+    void *address = (void *)(uintptr_t)range.start;
+    const bool is_ordered = draw(model, 3) != 0;
+    const int stream = (int)draw(model, TRACE_STREAMS);
+    for (int s = 0; s < TRACE_STREAMS; s++) {
+        const bool is_used = is_ordered && s != stream && draw(model, 6) == 0;
+        if (!is_ordered || s == stream || is_used)
+            range.points[s] = timeline_submitted(model->f->streams[s].timeline);
+        if (is_used)
+            assert_ok(haly_memory_used_on(&model->f->streams[s], address));
+    }
+    assert_ok(is_ordered ? haly_free_async(&model->f->streams[stream], address)
+                         : haly_free(model->f->context, address));
+    assert_int_equal(is_ordered ? haly_free_async(&model->f->streams[stream], address)
+                                : haly_free(model->f->context, address),
+                     HALY_ERR_INVALID);
+    model->live[i] = model->live[--model->live_count];
+    if (model->ghost_count < GHOST_MOST)
+        model->ghosts[model->ghost_count++] = range;
+}
+
+/* Finishes some of what is queued, as far as its waits allow. */
+static void step_finish(struct model *model, uint32_t stream)
+{
+    const uint64_t submitted = timeline_submitted(model->f->streams[stream].timeline);
+    const uint64_t completed = model->f->blocks[stream].completed;
+    uint64_t reached = completed + draw(model, submitted - completed + 1);
+    for (uint32_t i = 0; i < model->wait_count; i++) {
+        const struct model_wait *wait = &model->waits[i];
+        if (wait->stream == stream && wait->own <= reached && model->f->blocks[wait->other].completed < wait->sequence)
+            reached = wait->own - 1;
+    }
+    if (reached > completed)
+        stream_finish_to(&model->f->streams[stream], reached);
+}
+
+static void step_wait(struct model *model, uint32_t stream)
+{
+    const uint32_t other = (uint32_t)draw(model, TRACE_STREAMS);
+    struct timeline *timeline = model->f->streams[stream].timeline, *others = model->f->streams[other].timeline;
+    if (other == stream || model->wait_count == WAIT_MOST || draw(model, 8) != 0)
+        return;
+    const struct model_wait wait = {stream, other, timeline_submitted(timeline) + 1, timeline_submitted(others)};
+    model->waits[model->wait_count++] = wait;
+    assert_ok(timeline_note_wait(timeline, others, wait.sequence));
+    stream_work(&model->f->streams[stream]);
+}
+
+static void step(struct model *model)
+{
+    const uint32_t stream = (uint32_t)draw(model, TRACE_STREAMS);
+    switch (draw(model, 10)) {
+    case 0:
+        stream_work(&model->f->streams[stream]);
+        break;
+    case 1:
+        step_finish(model, stream);
+        break;
+    case 2:
+        step_wait(model, stream);
+        break;
+    default:
+        if (model->live_count < LIVE_MOST && draw(model, 2 * LIVE_MOST) >= model->live_count + LIVE_MOST / 2)
+            step_alloc(model);
+        else if (model->live_count > 0)
+            step_free(model);
+    }
+}
+
+static void random_traces_follow_the_rules(void **state)
+{
+    struct model *model = test_calloc(1, sizeof *model);
+    const uint64_t first_seed = getenv("SEED") != NULL ? strtoull(getenv("SEED"), NULL, 0) : 1;
+    (void)state;
+    for (uint64_t seed = first_seed; seed < first_seed + 6; seed++) {
+        print_message("seed %llu\n", (unsigned long long)seed);
+        memset(model, 0, sizeof *model);
+        model->random = seed;
+        /* plain, translated, placed; the odd ones with little memory */
+        static const uint64_t capabilities[] = {NATIVE, 0, PLACING};
+        model->f = fixture_open(capabilities[seed % 3], seed % 3 == 2 ? HALY_CONTEXT_MOVABLE : 0, 64 * GIB,
+                                seed % 2 == 1 ? 100 * MIB : 0);
+        for (uint32_t i = 0; i < TRACE_STREAMS; i++)
+            fixture_stream(model->f, i);
+        for (int i = 0; i < 20000; i++) {
+            step(model);
+            if (i % 500 == 0) {
+                const haly_memory_stats stats = fixture_stats(model->f);
+                assert_int_equal(stats.allocation_count, model->live_count);
+                assert_true(stats.limit_bytes == 0 || stats.segment_peak <= stats.limit_bytes);
+            }
+        }
+        for (uint32_t i = 0; i < TRACE_STREAMS; i++)
+            stream_finish_all(&model->f->streams[i]);
+        while (model->live_count > 0)
+            step_free(model);
+        assert_ok(haly_memory_trim(model->f->context, 0));
+        assert_int_equal(fixture_stats(model->f).segment_bytes, 0);
+        fixture_close(model->f);
+    }
+    test_free(model);
+}
+
+/* ---- threads ---- */
+
+struct worker {
+    struct fixture *f;
+    haly_stream *stream;
+    pthread_t thread;
+    uint64_t random;
+    uint64_t id;
+    uint64_t errors;
+};
+
+static _Atomic bool workers_stop;
+
+/* Owns what it allocates: its mark must still be there when it frees. */
+static void *work(void *argument)
+{
+    struct worker *worker = argument;
+    void *live[64] = {NULL};
+    for (int i = 0; i < 20000; i++) {
+        worker->random = worker->random * UINT64_C(6364136223846793005) + 1442695040888963407U;
+        const uint64_t dice = worker->random >> 40;
+        void **slot = &live[dice % 64];
+        const uint64_t size = 8 + (dice / 64 % 16 == 0 ? dice % (3 * MIB) : dice % 3000);
+        const bool is_ordered = (dice / 7 & 1) != 0;
+        haly_status status;
+        if (*slot != NULL) {
+            worker->errors += *(uint64_t *)*slot != worker->id;
+            status = is_ordered ? haly_free_async(worker->stream, *slot) : haly_free(worker->f->context, *slot);
+            *slot = NULL;
+        } else {
+            status = is_ordered ? haly_malloc_async(worker->stream, size, NULL, slot)
+                                : haly_malloc(worker->f->context, size, NULL, slot);
+            if (status == HALY_ERR_DEVICE_OOM)
+                status = HALY_OK;
+            else if (status == HALY_OK)
+                *(uint64_t *)*slot = worker->id;
+        }
+        worker->errors += status != HALY_OK;
+        if (dice % 5 == 0)
+            stream_work(worker->stream);
+    }
+    for (int i = 0; i < 64; i++)
+        worker->errors += haly_free(worker->f->context, live[i]) != HALY_OK;
+    return NULL;
+}
+
+/* The device: finishes what was queued, now and then; and a program that looks at statistics. */
+static void *finish_and_look(void *argument)
+{
+    struct fixture *f = argument;
+    while (!workers_stop) {
+        haly_memory_stats stats = {HALY_MEMORY_STATS_INIT};
+        for (uint32_t i = 0; i < 4; i++)
+            stream_finish_all(&f->streams[i]);
+        haly_memory_stats_get(f->context, &stats);
+        haly_memory_trim(f->context, 32 * MIB);
+        sched_yield();
+    }
+    return NULL;
+}
+
+static void threads_share_the_allocator(void **state)
+{
+    struct fixture *f = fixture_open(NATIVE, 0, 96 * MIB, 0);
+    struct worker workers[4];
+    pthread_t device;
+    (void)state;
+    workers_stop = false;
+    for (uint32_t i = 0; i < 4; i++)
+        workers[i] = (struct worker){.f = f, .stream = fixture_stream(f, i), .random = i + 99, .id = i + 1};
+    assert_int_equal(pthread_create(&device, NULL, finish_and_look, f), 0);
+    for (int i = 0; i < 4; i++)
+        assert_int_equal(pthread_create(&workers[i].thread, NULL, work, &workers[i]), 0);
+    for (int i = 0; i < 4; i++)
+        pthread_join(workers[i].thread, NULL);
+    workers_stop = true;
+    pthread_join(device, NULL);
+    for (int i = 0; i < 4; i++) {
+        assert_int_equal(workers[i].errors, 0);
+        stream_finish_all(&f->streams[i]);
+    }
+    const haly_memory_stats stats = fixture_stats(f);
+    assert_int_equal(stats.allocated_bytes, 0);
+    assert_int_equal(stats.pending_bytes, 0);
+    fixture_close(f);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(small_requests_share_one_segment),
+        cmocka_unit_test(size_zero_is_null),
+        cmocka_unit_test(idle_memory_is_handed_out_again_at_once),
+        cmocka_unit_test(freed_neighbours_are_merged_before_the_device_is_asked),
+        cmocka_unit_test(alignment_is_kept_for_every_power_of_two),
+        cmocka_unit_test(free_holds_memory_back_until_all_submitted_work_has_finished),
+        cmocka_unit_test(free_async_serves_the_same_stream_at_once_and_nobody_else),
+        cmocka_unit_test(free_async_memory_is_cut_and_merged_in_stream_order),
+        cmocka_unit_test(a_stream_that_waited_may_have_what_another_freed),
+        cmocka_unit_test(used_on_holds_memory_back),
+        cmocka_unit_test(used_on_is_forgotten_by_whoever_gets_the_memory_next),
+        cmocka_unit_test(memory_freed_on_a_stream_that_is_not_behind_its_own_waits_for_both),
+        cmocka_unit_test(what_an_ended_stream_freed_is_ready),
+        cmocka_unit_test(points_that_finished_since_the_caller_looked_hold_nothing_back),
+        cmocka_unit_test(the_limit_is_kept_and_named),
+        cmocka_unit_test(a_full_device_is_asked_for_less_then_reported),
+        cmocka_unit_test(a_request_beyond_all_bounds_is_out_of_memory_not_a_crash),
+        cmocka_unit_test(malloc_waits_for_pending_frees_until_its_deadline),
+        cmocka_unit_test(malloc_async_never_waits),
+        cmocka_unit_test(dedicated_memory_goes_back_when_it_is_idle),
+        cmocka_unit_test(pending_dedicated_memory_is_given_back_for_a_request_that_needs_it),
+        cmocka_unit_test(trim_keeps_what_it_is_told_to),
+        cmocka_unit_test(a_captured_stream_gets_cached_memory_but_no_new_segment),
+        cmocka_unit_test(a_backend_that_misplaces_segments_is_an_error),
+        cmocka_unit_test(a_full_window_is_out_of_memory_and_recovers),
+        cmocka_unit_test(random_traces_follow_the_rules),
+        cmocka_unit_test(threads_share_the_allocator),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
