@@ -145,11 +145,11 @@ static haly_status take_search(haly_instance *instance, const struct search *sea
     text_set(instance->folders, sizeof instance->folders, "%s", search->folders);
     instance->backends = calloc(count + 1, sizeof *instance->backends);
     const char **unopened = calloc(count + 1, sizeof *unopened);
-    haly_status status = HALY_OK;
-    if (instance->backends == NULL || unopened == NULL)
-        status = fail_host_oom("backends", (uint64_t)count * sizeof *instance->backends);
-    if (status == HALY_OK)
-        status = take_files(instance, search, unopened, &unopened_count);
+    if (instance->backends == NULL || unopened == NULL) {
+        free(unopened);
+        return fail_host_oom("backends", (uint64_t)count * sizeof *instance->backends);
+    }
+    haly_status status = take_files(instance, search, unopened, &unopened_count);
     if (status == HALY_OK)
         status = insist_on_named(instance);
     if (status == HALY_OK)

@@ -213,7 +213,7 @@ static void open_file(const char *real, const char *name, struct outcome *outcom
         LOG(HALY_LOG_WARN, "%s was exchanged on disk; this process goes on with the one it loaded", real);
         return;
     }
-    if (find_entry(outcome->handle, name, &entry, outcome) && enter(entry, name, outcome))
+    if (find_entry(outcome->handle, name, &entry, outcome) && entry != NULL && enter(entry, name, outcome))
         LOG(HALY_LOG_INFO, "backend \"%s\" %s loaded from %s", name, outcome->version, real);
 }
 

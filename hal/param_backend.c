@@ -19,7 +19,7 @@
 #include "text.h"
 
 #define PARAMS_PER_BACKEND 256
-#define QUALIFIED_BYTES (2 * BACKEND_NAME_BYTES)
+#define QUALIFIED_BYTES ((size_t)2 * BACKEND_NAME_BYTES)
 #define VARIABLE_BYTES (sizeof "HALYARD_" + QUALIFIED_BYTES)
 
 /* Grows at its head only, like interned texts: no lock to hold across a fork. */

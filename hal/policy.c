@@ -210,7 +210,7 @@ static haly_status load(struct policy *policy)
     size_t size = 0;
     haly_status status = read_file(policy, file, &text, &size);
     close(file);
-    if (status == HALY_OK)
+    if (text != NULL)
         status = parse_text(policy, text, size);
     free(text);
     return status;

@@ -8,7 +8,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <inttypes.h>
+#include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -143,13 +143,14 @@ static bool mapped_file(const void *address, char *out_path)
     char line[PATH_MAX + 128];
     bool found = false;
     while (maps != NULL && !found && fgets(line, sizeof line, maps) != NULL) {
-        uintptr_t start, end;
-        int path_at = 0;
-        if (sscanf(line, "%" SCNxPTR "-%" SCNxPTR " %*s %*s %*s %*s %n", &start, &end, &path_at) != 2 || path_at == 0)
-            continue;
+        /* start-end permissions offset device inode path: the first slash begins the path */
+        char *rest = line;
+        const uintptr_t start = strtoul(line, &rest, 16);
+        const uintptr_t end = *rest == '-' ? strtoul(rest + 1, NULL, 16) : 0;
+        const char *path = strchr(line, '/');
         line[strcspn(line, "\n")] = '\0';
-        if ((uintptr_t)address >= start && (uintptr_t)address < end && line[path_at] == '/') {
-            text_set(out_path, PATH_MAX, "%s", line + path_at);
+        if ((uintptr_t)address >= start && (uintptr_t)address < end && path != NULL) {
+            text_set(out_path, PATH_MAX, "%s", path);
             found = true;
         }
     }
