@@ -78,7 +78,7 @@ struct fake_device {
 };
 
 static const haly_core_table *core;
-static unsigned entries, probes, counts, shutdowns;
+static _Atomic unsigned entries, probes, counts, shutdowns; /* instances may call at the same time */
 
 static haly_status fail(haly_status status, const char *entry)
 {
