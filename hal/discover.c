@@ -60,7 +60,12 @@ static haly_status open_backend(haly_instance *instance, const struct search_fil
     const struct params *before = param_scope(instance->params);
     loader_probe(backend);
     param_scope(before);
-    return HALY_OK;
+    if (backend->status != HALY_ERR_INVALID)
+        return HALY_OK;
+    /* A parameter with a bad value is the user's error; to go on with other backends would hide it. */
+    FAIL(HALY_ERR_INVALID, "backend \"%s\" cannot be used: %s", backend->name, backend->reason);
+    text_set(error_detail()->backend, sizeof error_detail()->backend, "%s", backend->name);
+    return HALY_ERR_INVALID;
 }
 
 static haly_status take_files(haly_instance *instance, const struct search *search, const char **unopened,

@@ -94,6 +94,16 @@ static void a_named_one_fails_with_the_same_status_and_reason(void **state)
     }
 }
 
+static void a_bad_value_of_a_backends_parameter_is_an_error_even_when_unnamed(void **state)
+{
+    haly_instance *instance = NULL;
+    const struct fake_setup setup = {.path = fake_install(state, "bad_value", "fake", "value")};
+    assert_int_equal(fake_instance_create(state, &setup, &instance), HALY_ERR_INVALID);
+    assert_null(instance);
+    assert_non_null(strstr(last_message(), "probe does not want to"));
+    assert_string_equal(error_detail()->backend, "fake");
+}
+
 static void what_is_no_library_says_what_the_system_said(void **state)
 {
     haly_instance *instance = NULL;
@@ -427,6 +437,7 @@ int main(void)
         TEST(shutdown_calls_each_backend_once_and_ends_everything), /* first: in a child that loaded nothing before */
         TEST(each_file_gets_its_state_and_reason),
         TEST(a_named_one_fails_with_the_same_status_and_reason),
+        TEST(a_bad_value_of_a_backends_parameter_is_an_error_even_when_unnamed),
         TEST(what_is_no_library_says_what_the_system_said),
         TEST(the_entry_function_runs_once_however_many_instances),
         TEST(a_file_exchanged_on_disk_does_not_run_its_entry_again),
