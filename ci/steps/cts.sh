@@ -8,8 +8,8 @@ CTS=$BUILD/default/bin/halyard-cts
 
 # The floors that this project has set itself, each for distinct cases that passed.
 enough_cases() {
-    python3 "$ROOT/ci/cts_floor.py" "$LOGS/cts-default-cpu.json" memory=30 streams,events=40 errors,selection=30 \
-        kernels=15 operators=60
+    python3 "$ROOT/ci/cts_floor.py" "$LOGS/cts-default-cpu.json" memory=30 stream,event=40 error,selection=30 \
+        kernel=15 operator=60
 }
 
 template_declares_nothing() {

@@ -45,7 +45,7 @@ installed_tool_works() {
 }
 
 installed_suite_runs() {
-    "$PREFIX/bin/halyard-cts" --backend cpu --contexts ordinary --filter 'memory.*' --filter 'kernels.*' --seed 1
+    "$PREFIX/bin/halyard-cts" --backend cpu --contexts ordinary --filter 'memory.*' --filter 'kernel.*' --seed 1
 }
 
 with_pkg_config() {

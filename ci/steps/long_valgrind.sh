@@ -19,7 +19,7 @@ check "framework_allocator" grind "$BIN/framework_allocator"
 check "halyard info" grind "$BIN/halyard" info
 check "halyard info --json" grind "$BIN/halyard" info --json
 check "halyard doctor" grind "$BIN/halyard" doctor
-for group in 'memory.*' 'streams.*' 'events.*' 'errors.*' 'selection.*' 'kernels.*'; do
+for group in 'memory.*' 'stream.*' 'event.*' 'error.*' 'selection.*' 'kernel.*'; do
     check "suite: $group" grind "$BIN/halyard-cts" --backend cpu --contexts ordinary,movable --timeout 600 --seed 1 \
         --filter "$group"
 done
