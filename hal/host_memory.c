@@ -185,8 +185,7 @@ haly_status haly_host_free(haly_context *context, void *address)
 void host_close(struct memory *memory)
 {
     haly_context *context = memory->context;
-    const bool is_abandoned = context->latched == HALY_ERR_ABANDONED;
-    for (uint32_t i = 0; i < memory->registration_count && !is_abandoned; i++)
+    for (uint32_t i = 0; i < memory->registration_count; i++)
         context->backend->host_unregister(context->block, (void *)(uintptr_t)memory->registrations[i].start,
                                           memory->registrations[i].size);
     free(memory->registrations);

@@ -84,10 +84,12 @@ void memory_close(haly_context *context)
 {
     struct memory *memory = context->memory;
     memory_delist(memory);
+    /* An abandoned device may still write to what it was given: all of it stays as it is, and so does the context. */
+    if (context->latched == HALY_ERR_ABANDONED)
+        return;
     host_close(memory);
     allocator_close(&memory->device);
-    /* An abandoned device may still write to what was placed in the window: the range must stay taken. */
-    if (memory->has_window && context->latched != HALY_ERR_ABANDONED)
+    if (memory->has_window)
         window_close(&memory->window);
     context->memory = NULL;
     free(memory);

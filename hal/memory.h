@@ -18,7 +18,8 @@ struct memory_view {
     haly_context *context; /* NULL for host memory that is not ours */
 };
 
-/* Opens and closes the memory of a context. Closing requires idle streams, and frees everything, leaked or not. */
+/* Opens and closes the memory of a context. Closing requires idle streams, and frees everything, leaked or not; in an
+ * abandoned context it frees nothing, and the context must stay. */
 haly_status memory_open(haly_context *context, uint64_t memory_limit, uint64_t window_bytes);
 void memory_close(haly_context *context);
 

@@ -20,6 +20,11 @@ _Static_assert(sizeof(struct segment) % 64 == 0, "chunks start on a cache line")
 static struct segment *spare[33];
 static struct short_lock spare_lock = SHORT_LOCK_INIT;
 
+/* LeakSanitizer's, when it is linked in: blocks that only storage of ours points at are not leaked. */
+extern void __lsan_register_root_region(const void *start,
+                                        size_t bytes) /* NOLINT(bugprone-reserved-identifier,cert-dcl*) */
+    __attribute__((weak));
+
 static uint64_t words(uint64_t bits)
 {
     return (bits + 63) / 64;
@@ -51,6 +56,8 @@ static struct segment *storage_take(uint64_t units)
     if (mapped == MAP_FAILED)
         return NULL;
     madvise(mapped, storage_bytes(capacity), MADV_NOHUGEPAGE); /* sparse: huge pages would fill it */
+    if (__lsan_register_root_region != NULL)
+        __lsan_register_root_region(mapped, storage_bytes(capacity));
     segment = mapped;
     segment->capacity = (uint32_t)capacity;
     segment->starts = (_Atomic uint64_t *)(void *)(segment_chunks(segment) + capacity);
@@ -63,6 +70,7 @@ static void storage_give(struct segment *segment)
 {
     const uint64_t map_bytes = storage_bytes(segment->capacity) - sizeof *segment;
     const uint64_t page = 4096;
+    segment->block = NULL;
     atomic_store_explicit(&segment->bytes, 0, memory_order_release);
     memset(segment_chunks(segment), 0, map_bytes < 4 * page ? map_bytes : page - sizeof *segment);
     if (map_bytes >= 4 * page)

@@ -235,14 +235,15 @@ static inline void fake_table(haly_backend_table *table)
 /* Opens a context; `room` is what the device has. */
 static inline struct fixture *fixture_open(uint64_t capabilities, uint32_t flags, uint64_t room, uint64_t limit)
 {
-    struct fixture *f = test_calloc(1, sizeof *f);
+    struct fixture *f = calloc(1, sizeof *f);
     fake = (struct fake){.room = room};
     snprintf(f->backend.name, sizeof f->backend.name, "fake");
     fake_table(&f->backend.table);
     f->device.backend = &f->backend;
     f->device.spec = (haly_device_spec){HALY_DEVICE_SPEC_INIT, .capabilities = capabilities, .memory_bytes = room,
                                         .allocation_alignment = 64};
-    haly_context *context = test_calloc(1, sizeof *context);
+    haly_context *context = calloc(1, sizeof *context);
+    assert_true(f != NULL && context != NULL);
     object_init(&context->object, HALY_OBJECT_CONTEXT, context);
     context->device = &f->device;
     context->backend = &f->backend.table;
@@ -325,8 +326,8 @@ static inline void fixture_close(struct fixture *f)
     assert_int_equal(fake.host_blocks, 0);
     assert_int_equal(fake.registered, 0);
     pthread_mutex_destroy(&f->context->lock);
-    test_free(f->context);
-    test_free(f);
+    free(f->context);
+    free(f);
 }
 
 #define assert_ok(expression) assert_int_equal((expression), HALY_OK)
