@@ -11,6 +11,7 @@
 #include "graph.h"
 #include "kernel.h"
 #include "memory.h"
+#include "param.h"
 #include "plan.h"
 #include "process.h"
 #include "retire.h"
@@ -126,11 +127,20 @@ static void context_free(haly_context *context)
     haly_instance_release(instance);
 }
 
-static haly_status context_start(haly_context *context, const haly_context_desc *desc)
+/* The backend may read its parameters: they are this instance's meanwhile. */
+static haly_status open_backend(haly_context *context, const haly_context_desc *desc)
 {
     const haly_backend_context_desc backend_desc = {sizeof backend_desc, desc->flags, desc->ext};
-    TRY_BACKEND(context->device->backend->name,
-                context->backend->context_open(context->device->block, context->block, &backend_desc));
+    const uint64_t serial = error_serial();
+    const struct params *scope = param_scope(instance_params(context->instance));
+    const haly_status status = context->backend->context_open(context->device->block, context->block, &backend_desc);
+    param_scope(scope);
+    return status == HALY_OK ? HALY_OK : backend_failed(context->device->backend->name, serial, status);
+}
+
+static haly_status context_start(haly_context *context, const haly_context_desc *desc)
+{
+    TRY(open_backend(context, desc));
     haly_status status = memory_open(context, desc->memory_limit, desc->window_bytes);
     if (status != HALY_OK)
         goto err_context;

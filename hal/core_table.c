@@ -50,24 +50,16 @@ static void core_stream_failed(void *stream, uint64_t sequence, haly_status stat
                                haly_error_recovery recovery, int64_t native_code, const char *text)
 {
     struct timeline *timeline = stream;
-    haly_error error = {HALY_ERROR_INIT,
-                        .status = failure_status(status),
-                        .scope = scope,
-                        .recovery = recovery,
-                        .native_code = native_code,
-                        .stream_id = timeline->stream_id,
-                        .first_sequence = sequence,
-                        .last_sequence = sequence,
-                        .function = "command"};
+    haly_error error = {HALY_ERROR_INIT,      .status = failure_status(status), .scope = scope,
+                        .recovery = recovery, .native_code = native_code,       .function = "command"};
     text_set(error.backend, sizeof error.backend, "%s", timeline->context->device->backend->name);
     text_set(error.message, sizeof error.message, "%s", text != NULL ? text : haly_status_name(error.status));
-    timeline_fail(timeline, &error);
+    timeline_fail(timeline, sequence, &error);
 }
 
 static haly_status core_stream_status(void *stream)
 {
-    const struct timeline *timeline = stream;
-    return (haly_status)atomic_load_explicit(&timeline->failed, memory_order_acquire);
+    return timeline_status_quiet(stream); /* a failure it depends on counts too */
 }
 
 const haly_core_table core_table = {

@@ -56,7 +56,7 @@ static haly_status open_backend(haly_instance *instance, const struct search_fil
     *out_declared = backend->state == HALY_BACKEND_READY;
     if (!*out_declared)
         return HALY_OK;
-    TRY(params_declare(instance->params, backend->name, backend->table.params, backend->table.param_count));
+    TRY(params_declare(instance->params, backend->name, &backend->table));
     const struct params *before = param_scope(instance->params);
     loader_probe(backend);
     param_scope(before);

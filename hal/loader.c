@@ -153,7 +153,7 @@ static bool negotiate(const haly_backend_table *table, const char *name, struct 
     if (!blocks_are_sound(&outcome->table))
         return reject(outcome, refused, HALY_ERR_VERSION, "its table asks for more than %u bytes for one object",
                       BLOCK_BYTES_MAX);
-    if (!params_are_sound(outcome->table.params, outcome->table.param_count, why, sizeof why))
+    if (!params_are_sound(&outcome->table, why, sizeof why))
         return reject(outcome, refused, HALY_ERR_VERSION, "%s", why);
     text_printable(outcome->version, sizeof outcome->version, table->version != NULL ? table->version : "", SIZE_MAX);
     return true;

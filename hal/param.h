@@ -29,11 +29,10 @@ haly_status params_create(const haly_instance_desc *desc, struct params **out_pa
 void params_destroy(struct params *params);
 
 /* Adds what a backend declares ("threads" of "cpu" is "cpu.threads", HALYARD_CPU_THREADS) with its values in force. */
-haly_status params_declare(struct params *params, const char *backend, const haly_backend_param *declared,
-                           uint32_t count);
+haly_status params_declare(struct params *params, const char *backend, const haly_backend_table *table);
 
 /* What a backend declares follows the rules of halyard/backend.h; writes why not. */
-bool params_are_sound(const haly_backend_param *declared, uint32_t count, char *why, size_t why_size);
+bool params_are_sound(const haly_backend_table *table, char *why, size_t why_size);
 
 /*
  * Once all backends have declared: a name set by the program that nobody declared is HALY_ERR_INVALID, an environment

@@ -76,14 +76,28 @@ const char *param_of_backend(const char *backend, const char *name)
     return known != NULL ? atomic_load(&known->value) : "";
 }
 
-bool params_are_sound(const haly_backend_param *declared, uint32_t count, char *why, size_t why_size)
+/* Elements may be larger than those this library knows. */
+static const haly_backend_param *declared_at(const haly_backend_table *table, uint32_t index)
 {
-    if (count > PARAMS_PER_BACKEND || (count != 0 && declared == NULL)) {
-        text_set(why, why_size, "its table declares %u parameters%s", count, declared == NULL ? " at NULL" : "");
+    const size_t size = table->param_size != 0 ? table->param_size : sizeof(haly_backend_param);
+    return (const haly_backend_param *)(const void *)((const char *)table->params + index * size);
+}
+
+bool params_are_sound(const haly_backend_table *table, char *why, size_t why_size)
+{
+    if (table->param_count > PARAMS_PER_BACKEND || (table->param_count != 0 && table->params == NULL)) {
+        text_set(why, why_size, "its table declares %u parameters%s", table->param_count,
+                 table->params == NULL ? " at NULL" : "");
         return false;
     }
-    for (uint32_t i = 0; i < count; i++) {
-        const haly_backend_param *param = &declared[i];
+    if (table->param_size != 0 &&
+        (table->param_size < sizeof(haly_backend_param) || table->param_size % sizeof(void *) != 0)) {
+        text_set(why, why_size, "its table declares parameters of %u bytes, expected %zu or more", table->param_size,
+                 sizeof(haly_backend_param));
+        return false;
+    }
+    for (uint32_t i = 0; i < table->param_count; i++) {
+        const haly_backend_param *param = declared_at(table, i);
         if (param->name == NULL || param->type == NULL || param->default_value == NULL || param->help == NULL ||
             !text_is_backend_name(param->name, strnlen(param->name, BACKEND_NAME_BYTES))) {
             text_set(why, why_size, "parameter %u of its table lacks a text, or its name is not [a-z0-9_]{1,32}", i);
@@ -124,16 +138,15 @@ static haly_status declare_one(struct params *params, const char *backend, const
     return HALY_OK;
 }
 
-haly_status params_declare(struct params *params, const char *backend, const haly_backend_param *declared,
-                           uint32_t count)
+haly_status params_declare(struct params *params, const char *backend, const haly_backend_table *table)
 {
-    const size_t bytes = (params->count + (size_t)count) * sizeof *params->items;
+    const size_t bytes = (params->count + (size_t)table->param_count) * sizeof *params->items;
     struct param *grown = realloc(params->items, bytes);
     if (grown == NULL)
         return fail_host_oom("a backend's parameters", bytes);
     params->items = grown;
-    for (uint32_t i = 0; i < count; i++)
-        TRY(declare_one(params, backend, &declared[i]));
+    for (uint32_t i = 0; i < table->param_count; i++)
+        TRY(declare_one(params, backend, declared_at(table, i)));
     return HALY_OK;
 }
 

@@ -114,15 +114,18 @@ typedef struct haly_backend_table {
     const char *version; /**< of the backend itself */
     const haly_backend_param *params;
     uint32_t param_count;
-    uint32_t reserved;
+    uint32_t param_size; /**< sizeof(haly_backend_param), or 0 for that */
 
     /** Bytes of the private blocks; 0 is fine. */
     uint32_t device_size, context_size, segment_size, stream_size, event_size, module_size, kernel_size, plan_size;
 
-    /** Is the backend usable here? Initialises no vendor library. @return HALY_OK, or HALY_ERR_UNAVAILABLE and why. */
+    /** Is the backend usable here? Initialises no vendor library. May be called by several instances at once.
+     *  @return HALY_OK; HALY_ERR_UNAVAILABLE and why; HALY_ERR_INVALID: a parameter is wrong, which fails the instance.
+     */
     haly_status (*probe)(haly_backend_probe *out_probe);
 
-    /** Number of devices. May initialise the vendor's library; called at most once per instance. */
+    /** Number of devices. May initialise the vendor's library; called at most once per instance, by several instances
+     * at once. */
     haly_status (*device_count)(uint32_t *out_count);
     haly_status (*device_open)(uint32_t index, void *device, haly_device_spec *out_spec);
     void (*device_close)(void *device);

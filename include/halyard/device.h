@@ -118,6 +118,14 @@ HALY_API haly_status haly_device_get(haly_instance *instance, uint32_t index, ha
  */
 HALY_API haly_status haly_device_find(haly_instance *instance, const char *selector, haly_device **out_device);
 
+/**
+ * Says in words, a line each, what became of every backend, which devices there are, and which were left out and why.
+ * Writes at most `size` bytes, the NUL included, cut at a whole byte; out_needed (or NULL) is what the whole text
+ * needs. Enumerates, as haly_device_count() does. @return HALY_OK; HALY_ERR_INVALID (text NULL with a size). [DEV-002]
+ * Since 1.0.
+ */
+HALY_API haly_status haly_device_explain(haly_instance *instance, char *text, uint64_t size, uint64_t *out_needed);
+
 /** Copies the spec up to out_spec->struct_size. Never blocks. Since 1.0. */
 HALY_API haly_status haly_device_spec_get(haly_device *device, haly_device_spec *out_spec);
 

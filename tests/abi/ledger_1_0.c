@@ -72,7 +72,7 @@ SAME(offsetof(haly_backend_table, name), 8);
 SAME(offsetof(haly_backend_table, version), 16);
 SAME(offsetof(haly_backend_table, params), 24);
 SAME(offsetof(haly_backend_table, param_count), 32);
-SAME(offsetof(haly_backend_table, reserved), 36);
+SAME(offsetof(haly_backend_table, param_size), 36);
 SAME(offsetof(haly_backend_table, device_size), 40);
 SAME(offsetof(haly_backend_table, context_size), 44);
 SAME(offsetof(haly_backend_table, segment_size), 48);
