@@ -126,6 +126,8 @@ static inline haly_status fake_host_alloc(void *context, uint64_t size, void **o
     if (*out == MAP_FAILED)
         abort();
     fake.host_blocks++;
+    if (fake.misplaces != 0)
+        *out = (char *)*out + 32;
     return HALY_OK;
 }
 
@@ -133,7 +135,7 @@ static inline void fake_host_free(void *context, void *address, uint64_t size)
 {
     (void)context;
     fake_called();
-    munmap(address, size);
+    munmap((void *)((uintptr_t)address & ~(uintptr_t)4095), size);
     fake.host_blocks--;
 }
 

@@ -289,6 +289,26 @@ static void points_that_finished_since_the_caller_looked_hold_nothing_back(void 
     fixture_close(f);
 }
 
+static void of_two_threads_that_free_the_same_memory_one_is_refused(void **state)
+{
+    struct fixture *f = open_plain();
+    struct allocator *allocator = &f->context->memory->device;
+    haly_stream *a = fixture_stream(f, 0);
+    haly_status status = HALY_OK;
+    (void)state;
+    /* Both have found it live before either takes the lock. */
+    struct chunk *chunk = memory_live_chunk(f->context, take(f, MIB), HALY_MEMORY_DEVICE);
+    stream_work(a);
+    assert_ok(allocator_free_ordered(allocator, chunk, a->timeline));
+    assert_fails(allocator_free_ordered(allocator, chunk, a->timeline), HALY_ERR_INVALID, "another thread");
+    assert_fails(allocator_free(allocator, chunk, NULL, 0), HALY_ERR_INVALID, "another thread");
+    assert_fails(allocator_note_use(allocator, chunk, a->timeline), HALY_ERR_INVALID, "another thread");
+    assert_null(allocator_detail(allocator, chunk, &status));
+    assert_int_equal(status, HALY_ERR_INVALID);
+    assert_int_equal(fixture_stats(f).allocation_count, 0);
+    fixture_close(f);
+}
+
 static void the_limit_is_kept_and_named(void **state)
 {
     struct fixture *f = fixture_open(NATIVE, 0, GIB, 16 * MIB);
@@ -366,7 +386,9 @@ static void malloc_waits_for_pending_frees_until_its_deadline(void **state)
     assert_true(process_now() - before >= 30000000);
     assert_int_equal(pthread_create(&thread, NULL, finish_later, a), 0);
     desc.deadline = UINT64_C(20000000000);
+    const uint64_t start = process_now();
     assert_ok(haly_malloc(f->context, 12 * MIB, &desc, &address)); /* though the other stream never moves */
+    assert_true(process_now() - start < desc.deadline / 2);
     pthread_join(thread, NULL);
     fixture_close(f);
 }
@@ -578,6 +600,11 @@ static void step_alloc(struct model *model)
     range.start = (uint64_t)(uintptr_t)address;
     assert_int_equal(range.start % (chosen != NULL && desc.alignment > 64 ? desc.alignment : 64), 0);
     check_new(model, &range, stream);
+    const char *inside = (const char *)address + draw(model, range.size);
+    haly_memory_info info = {HALY_MEMORY_INFO_INIT};
+    assert_ok(haly_memory_info_get(inside, &info));
+    assert_ptr_equal(info.base, address);
+    assert_int_equal(info.size, range.size);
     model->live[model->live_count++] = range;
 }
 
@@ -791,6 +818,7 @@ int main(void)
         cmocka_unit_test(memory_freed_on_a_stream_that_is_not_behind_its_own_waits_for_both),
         cmocka_unit_test(what_an_ended_stream_freed_is_ready),
         cmocka_unit_test(points_that_finished_since_the_caller_looked_hold_nothing_back),
+        cmocka_unit_test(of_two_threads_that_free_the_same_memory_one_is_refused),
         cmocka_unit_test(the_limit_is_kept_and_named),
         cmocka_unit_test(a_full_device_is_asked_for_less_then_reported),
         cmocka_unit_test(a_request_beyond_all_bounds_is_out_of_memory_not_a_crash),

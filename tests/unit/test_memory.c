@@ -315,7 +315,7 @@ static void zeroed(struct fixture *f)
 {
     const haly_memory_desc desc = {HALY_MEMORY_DESC_INIT, .flags = HALY_MEMORY_ZERO};
     haly_stream *stream = NULL;
-    void *address = NULL;
+    void *address = NULL, *previous = NULL;
     assert_ok(haly_stream_create(f->context, NULL, &stream));
     for (int i = 0; i < 6; i++) {
         assert_ok(i % 2 == 0 ? haly_malloc(f->context, 70001, &desc, &address)
@@ -324,7 +324,11 @@ static void zeroed(struct fixture *f)
         for (int j = 0; j < 70001; j++)
             assert_int_equal(native[j], 0);
         memset(native, 0xA5, 70001);
+        assert_ok(haly_stream_sync(stream, HALY_FOREVER));
         assert_ok(haly_free(f->context, address));
+        if (previous != NULL)
+            assert_ptr_equal(address, previous); /* used memory, not new */
+        previous = address;
     }
     haly_stream_release(stream);
     haly_stream *zeroing = f->context->memory->zero_stream;
@@ -448,6 +452,10 @@ static void pinned_memory_is_cached_and_counted(void **state)
     assert_int_equal(fake.host_blocks, 1);
     assert_int_equal(haly_host_alloc(f->context, 2 * GIB, &large), HALY_ERR_HOST_OOM);
     assert_int_equal(haly_host_alloc(f->context, UINT64_MAX, &large), HALY_ERR_HOST_OOM);
+    fake.misplaces = 1;
+    assert_fails(haly_host_alloc(f->context, 100 * MIB, &large), HALY_ERR_BACKEND, "multiple of 64");
+    assert_int_equal(fake.host_blocks, 0); /* idle ones went first */
+    fake.misplaces = 0;
     assert_ok(haly_host_alloc(f->context, 0, &large));
     assert_null(large);
     assert_ok(haly_memory_trim(f->context, 0));
