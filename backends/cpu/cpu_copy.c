@@ -1,0 +1,109 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Copy and fill records cut into pieces. A piece is 1 MiB: large enough to be worth a thread, small enough to share
+ * out. */
+#include "cpu_copy.h"
+
+#include <string.h>
+
+#include "cpu_move.h"
+
+#define PIECE_BYTES (1U << 20)
+
+struct copy {
+    unsigned char *dst;
+    const unsigned char *src;
+    uint64_t bytes;
+};
+
+struct fill {
+    unsigned char *dst;
+    uint64_t bytes;
+    unsigned char pattern[16];
+};
+
+struct copy_2d {
+    const haly_command_copy_2d *record;
+    uint64_t rows; /* in one piece */
+};
+
+uint64_t cpu_copy_cost(uint64_t bytes)
+{
+    return 10 + bytes / 16; /* 16 GB/s: what memory gives; caches give more, and then it is short anyhow */
+}
+
+static uint64_t piece_bytes(uint64_t total, uint64_t piece)
+{
+    const uint64_t left = total - piece * PIECE_BYTES;
+    return left < PIECE_BYTES ? left : PIECE_BYTES;
+}
+
+static uint64_t run_pieces(const struct cpu_work *work, void (*run)(void *, uint64_t), void *argument, uint64_t from,
+                           uint64_t pieces, uint64_t bytes)
+{
+    struct cpu_tiles tiles = {.run = run, .argument = argument, .from = from, .count = pieces};
+    tiles.cost = cpu_copy_cost(bytes);
+    const uint64_t next = cpu_pool_run(work, &tiles);
+    return next >= pieces ? UINT64_MAX : next;
+}
+
+static void copy_piece(void *argument, uint64_t piece)
+{
+    const struct copy *copy = argument;
+    cpu_move(copy->dst + piece * PIECE_BYTES, copy->src + piece * PIECE_BYTES, (size_t)piece_bytes(copy->bytes, piece),
+             copy->bytes);
+}
+
+uint64_t cpu_copy_run(const struct cpu_work *work, const haly_command_copy *record, uint64_t from)
+{
+    struct copy copy = {record->dst, record->src, record->size};
+    if (record->size <= PIECE_BYTES) {
+        if (record->size != 0)
+            memcpy(copy.dst, copy.src, (size_t)record->size);
+        return UINT64_MAX;
+    }
+    return run_pieces(work, copy_piece, &copy, from, (record->size + PIECE_BYTES - 1) / PIECE_BYTES, record->size);
+}
+
+static void copy_rows(void *argument, uint64_t piece)
+{
+    const struct copy_2d *copy = argument;
+    const haly_command_copy_2d *record = copy->record;
+    const uint64_t first = piece * copy->rows;
+    const uint64_t left = record->height - first, rows = left < copy->rows ? left : copy->rows;
+    unsigned char *dst = (unsigned char *)record->dst + first * record->dst_pitch;
+    const unsigned char *src = (const unsigned char *)record->src + first * record->src_pitch;
+    for (uint64_t row = 0; row < rows; row++) {
+        memcpy(dst, src, (size_t)record->width);
+        dst += record->dst_pitch;
+        src += record->src_pitch;
+    }
+}
+
+uint64_t cpu_copy_2d_run(const struct cpu_work *work, const haly_command_copy_2d *record, uint64_t from)
+{
+    struct copy_2d copy = {record, 1};
+    if (record->width == 0 || record->height == 0)
+        return UINT64_MAX;
+    if (record->width < PIECE_BYTES)
+        copy.rows = PIECE_BYTES / record->width;
+    const uint64_t pieces = (record->height + copy.rows - 1) / copy.rows;
+    return run_pieces(work, copy_rows, &copy, from, pieces, record->width * record->height);
+}
+
+static void fill_piece(void *argument, uint64_t piece)
+{
+    const struct fill *fill = argument;
+    cpu_fill(fill->dst + piece * PIECE_BYTES, fill->pattern, (size_t)piece_bytes(fill->bytes, piece), fill->bytes);
+}
+
+uint64_t cpu_fill_run(const struct cpu_work *work, const haly_command_fill *record, uint64_t from)
+{
+    struct fill fill = {.dst = record->dst, .bytes = record->size};
+    for (uint32_t i = 0; i < sizeof fill.pattern; i++)
+        fill.pattern[i] = record->pattern[i % record->pattern_size];
+    if (record->size <= PIECE_BYTES) {
+        cpu_fill(fill.dst, fill.pattern, (size_t)record->size, record->size);
+        return UINT64_MAX;
+    }
+    return run_pieces(work, fill_piece, &fill, from, (record->size + PIECE_BYTES - 1) / PIECE_BYTES, record->size);
+}

@@ -1,0 +1,192 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#define _GNU_SOURCE
+/* The optional oneDNN object: matrix products of one tile, one thread. The only file that knows oneDNN or OpenMP. */
+#include "cpu_onednn.h"
+
+#include <halyard/dtype.h>
+
+#include <dlfcn.h>
+#include <oneapi/dnnl/dnnl.h>
+#include <pthread.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "cpu_isa.h"
+
+struct matmul {
+    dnnl_primitive_t primitive;
+    dnnl_memory_desc_t a, b, bias, y;
+    int has_bias;
+};
+
+static dnnl_engine_t engine;
+static dnnl_stream_t stream;
+static struct cpu_onednn_table table;
+
+/* Of the OpenMP library that oneDNN brought; looked up, because which one that is, is oneDNN's business. */
+static int (*get_threads)(void);
+static void (*set_threads)(int threads);
+
+/* OpenMP's thread count belongs to the calling thread, which may be the user's: put back afterwards. */
+static int enter(void)
+{
+    const int before = get_threads != NULL ? get_threads() : 1;
+    if (before != 1)
+        set_threads(1);
+    return before;
+}
+
+static void leave(int before)
+{
+    if (before != 1)
+        set_threads(before);
+}
+
+static void find_openmp(void)
+{
+    void *get = dlsym(RTLD_DEFAULT, "omp_get_max_threads"), *set = dlsym(RTLD_DEFAULT, "omp_set_num_threads");
+    if (get == NULL || set == NULL)
+        return;                             /* a oneDNN without OpenMP */
+    memcpy(&get_threads, &get, sizeof get); /* ISO C has no cast from an object's to a function's address */
+    memcpy(&set_threads, &set, sizeof set);
+}
+
+static dnnl_data_type_t type_of(uint32_t dtype)
+{
+    switch (dtype) {
+    case HALY_F32:
+        return dnnl_f32;
+    case HALY_F16:
+        return dnnl_f16;
+    case HALY_BF16:
+        return dnnl_bf16;
+    default:
+        return dnnl_data_type_undef;
+    }
+}
+
+static dnnl_status_t describe(dnnl_memory_desc_t *out, int64_t rows, int64_t columns, dnnl_data_type_t type,
+                              int64_t row_stride, int64_t column_stride)
+{
+    const dnnl_dims_t dims = {rows, columns}, strides = {row_stride, column_stride};
+    return dnnl_memory_desc_init_by_strides(out, 2, dims, type, strides);
+}
+
+static dnnl_status_t make(struct matmul *self, const struct cpu_onednn_matmul *matmul)
+{
+    const dnnl_data_type_t type = type_of(matmul->dtype);
+    dnnl_matmul_desc_t desc;
+    dnnl_primitive_desc_t primitive_desc;
+    dnnl_status_t status = describe(&self->a, matmul->m, matmul->k, type, matmul->a_strides[0], matmul->a_strides[1]);
+    if (status == dnnl_success)
+        status = describe(&self->b, matmul->k, matmul->n, type, matmul->b_strides[0], matmul->b_strides[1]);
+    if (status == dnnl_success)
+        status = describe(&self->y, matmul->m, matmul->n, type, matmul->y_stride, 1);
+    if (status == dnnl_success && self->has_bias)
+        status = describe(&self->bias, 1, matmul->n, dnnl_f32, matmul->n, 1);
+    if (status == dnnl_success)
+        status = dnnl_matmul_desc_init(&desc, &self->a, &self->b, self->has_bias ? &self->bias : NULL, &self->y);
+    if (status == dnnl_success)
+        status = dnnl_primitive_desc_create(&primitive_desc, &desc, NULL, engine, NULL);
+    if (status != dnnl_success)
+        return status;
+    status = dnnl_primitive_create(&self->primitive, primitive_desc);
+    dnnl_primitive_desc_destroy(primitive_desc);
+    return status;
+}
+
+static void *matmul_create(const struct cpu_onednn_matmul *matmul)
+{
+    struct matmul *self = calloc(1, sizeof *self);
+    if (self == NULL)
+        return NULL;
+    self->has_bias = matmul->has_bias != 0;
+    const int before = enter();
+    const dnnl_status_t status = make(self, matmul);
+    leave(before);
+    if (status == dnnl_success)
+        return self;
+    free(self);
+    return NULL;
+}
+
+static void matmul_destroy(void *matmul)
+{
+    struct matmul *self = matmul;
+    dnnl_primitive_destroy(self->primitive);
+    free(self);
+}
+
+/* Wraps an address for one execution; oneDNN takes no const. */
+static dnnl_status_t wrap(dnnl_exec_arg_t *argument, int index, const dnnl_memory_desc_t *desc, const void *address)
+{
+    union {
+        const void *in;
+        void *out;
+    } any = {.in = address};
+    argument->arg = index;
+    return dnnl_memory_create(&argument->memory, desc, engine, any.out);
+}
+
+static int matmul_run(void *matmul, const void *a, const void *b, const void *bias, void *y)
+{
+    const struct matmul *self = matmul;
+    dnnl_exec_arg_t arguments[4];
+    int count = 0;
+    dnnl_status_t status = wrap(&arguments[count++], DNNL_ARG_SRC, &self->a, a);
+    if (status == dnnl_success)
+        status = wrap(&arguments[count++], DNNL_ARG_WEIGHTS, &self->b, b);
+    if (status == dnnl_success)
+        status = wrap(&arguments[count++], DNNL_ARG_DST, &self->y, y);
+    if (status == dnnl_success && self->has_bias)
+        status = wrap(&arguments[count++], DNNL_ARG_BIAS, &self->bias, bias);
+    if (status != dnnl_success) {
+        count--; /* the one that failed does not exist */
+    } else {
+        const int before = enter();
+        status = dnnl_primitive_execute(self->primitive, stream, count, arguments);
+        leave(before);
+    }
+    while (count-- > 0)
+        dnnl_memory_destroy(arguments[count].memory);
+    return (int)status;
+}
+
+static uint32_t set_up_for;
+
+static void set_up(void)
+{
+    find_openmp();
+    if (set_up_for == CPU_ISA_AVX2)
+        dnnl_set_max_cpu_isa(dnnl_cpu_isa_avx2);
+    const int before = enter();
+    dnnl_status_t status = dnnl_engine_create(&engine, dnnl_cpu, 0);
+    if (status == dnnl_success)
+        status = dnnl_stream_create(&stream, engine, dnnl_stream_default_flags);
+    leave(before);
+    if (status != dnnl_success)
+        return;
+    const dnnl_version_t *version = dnnl_version();
+    snprintf(table.library, sizeof table.library, "oneDNN %d.%d.%d", version->major, version->minor, version->patch);
+    table.matmul_create = matmul_create;
+    table.matmul_destroy = matmul_destroy;
+    table.matmul_run = matmul_run;
+    table.version = CPU_ONEDNN_VERSION;
+}
+
+__attribute__((visibility("default"))) const struct cpu_onednn_table *halyard_cpu_onednn(uint32_t isa);
+
+const struct cpu_onednn_table *halyard_cpu_onednn(uint32_t isa)
+{
+    static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
+    static int is_done;
+    pthread_mutex_lock(&lock);
+    if (!is_done) {
+        is_done = 1;
+        set_up_for = isa;
+        set_up();
+    }
+    pthread_mutex_unlock(&lock);
+    return table.version != 0 && set_up_for == isa ? &table : NULL;
+}

@@ -1,0 +1,66 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#define _GNU_SOURCE
+/* Opens the oneDNN object by its absolute path, next to the backend's own file and nowhere else. It stays loaded: its
+ * libraries do not like being unloaded. */
+#include "cpu_onednn_load.h"
+
+#include <dlfcn.h>
+#include <pthread.h>
+#include <stdio.h>
+#include <string.h>
+
+static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
+static cpu_onednn_entry *entry;
+static char reason[320]; /* why it cannot be used; "" until it was tried */
+
+static bool make_path(char *path, size_t bytes)
+{
+    Dl_info own;
+    if (dladdr(&lock, &own) == 0 || own.dli_fname == NULL)
+        return false;
+    const char *slash = strrchr(own.dli_fname, '/');
+    if (own.dli_fname[0] != '/' || slash == NULL)
+        return false;
+    return (size_t)snprintf(path, bytes, "%.*s/%s", (int)(slash - own.dli_fname), own.dli_fname, CPU_ONEDNN_FILE) <
+           bytes;
+}
+
+static void load(void)
+{
+    char path[4096];
+    if (!make_path(path, sizeof path)) {
+        snprintf(reason, sizeof reason, "the backend was not loaded by an absolute path");
+        return;
+    }
+    void *handle = dlopen(path, RTLD_NOW | RTLD_LOCAL | RTLD_NODELETE);
+    if (handle == NULL) {
+        const char *text = dlerror();
+        snprintf(reason, sizeof reason, "%.300s", text != NULL ? text : path);
+        return;
+    }
+    void *symbol = dlsym(handle, CPU_ONEDNN_SYMBOL);
+    if (symbol == NULL)
+        snprintf(reason, sizeof reason, "%.200s does not export " CPU_ONEDNN_SYMBOL, path);
+    memcpy(&entry, &symbol, sizeof symbol); /* ISO C has no cast from an object's to a function's address */
+}
+
+haly_status cpu_onednn_load(const struct cpu_config *config, const struct cpu_onednn_table **out_table)
+{
+    if (config->onednn == CPU_NO)
+        return FAIL(HALY_ERR_UNSUPPORTED, "oneDNN is switched off by HALYARD_CPU_ONEDNN");
+    if (config->isa == CPU_ISA_BASELINE)
+        return FAIL(HALY_ERR_UNSUPPORTED, "oneDNN is not used with the baseline instruction set");
+    pthread_mutex_lock(&lock);
+    if (entry == NULL && reason[0] == '\0')
+        load();
+    pthread_mutex_unlock(&lock);
+    if (entry == NULL)
+        return FAIL(HALY_ERR_UNAVAILABLE, "oneDNN: %s", reason);
+    const struct cpu_onednn_table *table = entry((uint32_t)config->isa);
+    if (table == NULL || table->version != CPU_ONEDNN_VERSION)
+        return FAIL(
+            HALY_ERR_UNAVAILABLE,
+            "oneDNN could not be set up, was set up for another instruction set, or its object is of another build");
+    *out_table = table;
+    return HALY_OK;
+}
