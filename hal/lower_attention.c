@@ -14,8 +14,10 @@ static long double logarithm(long double x)
 {
     const long double ln2 = 0.693147180559945309417232121458176568L;
     long double halvings = 0, sum = 0;
-    for (; x > 1.5L; x /= 2)
+    while (x > 1.5L) {
+        x /= 2;
         halvings += 1;
+    }
     const long double z = (x - 1) / (x + 1), square = z * z;
     long double power = z;
     for (int odd = 1; odd < 61; odd += 2) {
@@ -30,8 +32,10 @@ static long double decay(long double x)
 {
     long double term = 1, sum = 1;
     int halvings = 0;
-    for (; x > 0.5L; x /= 2)
+    while (x > 0.5L) {
+        x /= 2;
         halvings++;
+    }
     for (int i = 1; i < 24; i++) {
         term *= -x / i;
         sum += term;

@@ -35,7 +35,7 @@ haly_status lower_transpose(struct lowering *lowering)
 {
     const haly_attribute *perm = attribute_find(lowering->call, "perm");
     const uint32_t rank = lowering->call->inputs[0].rank;
-    uint32_t from[HALY_MAX_RANK];
+    uint32_t from[HALY_MAX_RANK] = {0};
     for (uint32_t i = 0; i < rank; i++)
         from[i] = perm != NULL ? (uint32_t)perm->value.ints[i] : rank - 1 - i;
     return lower_copy(lowering, from);

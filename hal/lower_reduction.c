@@ -56,8 +56,8 @@ haly_status lower_argmax(struct lowering *lowering)
     return lowering_add(lowering, &launch);
 }
 
-/* The norms' common part. operands[0] is x. */
-static haly_status add_norm(struct lowering *lowering, struct launch *launch, const char *kernel, uint32_t scale_slot,
+/* The norms' common part: `launch` has the addresses. operands[0] is x. */
+static haly_status add_norm(struct lowering *lowering, struct launch launch, const char *kernel, uint32_t scale_slot,
                             uint32_t operand_count, const haly_tensor *const *operands)
 {
     const struct op_call *call = lowering->call;
@@ -66,12 +66,12 @@ static haly_status add_norm(struct lowering *lowering, struct launch *launch, co
                                  .scale_dtype = (uint32_t)scale->dtype,
                                  .scale_step = lowering_stride(scale, 0)};
     rows_make(&argument.rows, x->rank - 1, operand_count, operands);
-    snprintf(launch->kernel, sizeof launch->kernel, "%s_%s", kernel, haly_dtype_name(x->dtype));
-    launch->grid[0] = argument.rows.n > 0 ? strided_count(&argument.rows.outer) : 0;
-    launch->grid[1] = launch->grid[2] = 1;
-    launch->argument = &argument;
-    launch->argument_bytes = sizeof argument;
-    return lowering_add(lowering, launch);
+    snprintf(launch.kernel, sizeof launch.kernel, "%s_%s", kernel, haly_dtype_name(x->dtype));
+    launch.grid[0] = argument.rows.n > 0 ? strided_count(&argument.rows.outer) : 0;
+    launch.grid[1] = launch.grid[2] = 1;
+    launch.argument = &argument;
+    launch.argument_bytes = sizeof argument;
+    return lowering_add(lowering, &launch);
 }
 
 haly_status lower_rms_norm(struct lowering *lowering)
@@ -79,7 +79,7 @@ haly_status lower_rms_norm(struct lowering *lowering)
     const struct op_call *call = lowering->call;
     const haly_tensor *const operands[] = {&call->inputs[0], &call->outputs[0]};
     struct launch launch = {.address_count = 3, .slots = {0, 1, OP_OUTPUT(0)}};
-    return add_norm(lowering, &launch, "rms_norm", 1, 2, operands);
+    return add_norm(lowering, launch, "rms_norm", 1, 2, operands);
 }
 
 haly_status lower_add_rms_norm(struct lowering *lowering)
@@ -87,5 +87,5 @@ haly_status lower_add_rms_norm(struct lowering *lowering)
     const struct op_call *call = lowering->call;
     const haly_tensor *const operands[] = {&call->inputs[0], &call->outputs[0], &call->inputs[1], &call->outputs[1]};
     struct launch launch = {.address_count = 5, .slots = {0, 1, 2, OP_OUTPUT(1), OP_OUTPUT(0)}};
-    return add_norm(lowering, &launch, "add_rms_norm", 2, 4, operands);
+    return add_norm(lowering, launch, "add_rms_norm", 2, 4, operands);
 }

@@ -33,10 +33,10 @@ struct op {
     uint32_t since;   /* oldest version that has this meaning; newer ones up to `version` only added types */
     uint32_t version; /* the newest */
     uint32_t min_inputs, max_inputs, outputs;
+    uint32_t in_place;                /* bits of the inputs that it updates */
     uint64_t dtypes;                  /* of the first input */
     const char *tensors[OP_TENSORS];  /* names as in the meaning, by slot */
     uint32_t exact_alias[OP_OUTPUTS]; /* for each output: bits of the inputs that it may be exactly */
-    uint32_t in_place;                /* bits of the inputs that it updates */
     struct attribute_rule attributes[OP_ATTRIBUTES + 1];
     const char *kernel; /* stem of the portable kernel's name, for families that share a lowering */
     const char *meaning;

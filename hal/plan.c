@@ -164,8 +164,9 @@ haly_status haly_op_supported(haly_context *context, const haly_op_desc *desc, h
     REQUIRE(desc);
     TRY(op_call_make(desc, &call));
     TRY(plan_make(context, &call, &plan));
-    const haly_status status = out_info == NULL ? HALY_OK : CHECK_OUTPUT(out_info, haly_plan_info, path, &plan->info);
-    plan_destroy(&plan->object);
+    const haly_status status = out_info == NULL ? HALY_OK : haly_plan_info_get(plan, out_info);
+    if (plan != NULL)
+        plan_destroy(&plan->object); /* nobody else has seen it */
     return status;
 }
 

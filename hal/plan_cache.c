@@ -49,6 +49,8 @@ static bool put(struct plan_key *key, const void *data, size_t bytes)
     const size_t words = (bytes + 7) / 8;
     if (key->words + words > sizeof key->data / sizeof *key->data)
         return false;
+    if (bytes == 0)
+        return true;
     if (bytes % 8 != 0)
         key->data[key->words + words - 1] = 0;
     memcpy(&key->data[key->words], data, bytes);

@@ -260,7 +260,7 @@ haly_status haly_op_run(haly_stream *stream, const haly_op_desc *desc)
 {
     struct op_call call;
     haly_plan *plan = NULL;
-    void *addresses[OP_TENSORS];
+    void *addresses[OP_TENSORS] = {NULL};
     ENTRY_STREAM(stream);
     REQUIRE(desc);
     TRY(op_call_take(desc, &call));

@@ -260,7 +260,7 @@ void check_surroundings(const haly_tensor *t)
 {
     const uint32_t bytes = haly_dtype_block_bytes(t->dtype);
     unsigned char *marks = calloc(MOST, bytes);
-    const unsigned char *base = (const unsigned char *)t->data - MOST / 2 * bytes;
+    const unsigned char *base = (const unsigned char *)t->data - (size_t)(MOST / 2) * bytes;
     assert_non_null(marks);
     mark(t, marks);
     for (uint32_t i = 0; i < MOST * bytes; i++)

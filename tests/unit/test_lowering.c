@@ -69,7 +69,7 @@ static void run_binaries(haly_dtype dtype)
         run.inputs[1] = b;
         run.outputs[0] = make(dtype, 3, 4, 6, 9, 0);
         execute(&run, 2);
-        for (int64_t k = 0; k < 4 * 6 * 9; k++) {
+        for (int64_t k = 0; k < 216; k++) {
             const double x = at(&a, k / 54 * 9 + k % 9), y = at(&b, k % 54);
             const double results[] = {x + y, x - y, x * y, x / y, fmax(x, y), fmin(x, y)};
             compare(&run, 0, k, results[i], 0);
@@ -97,7 +97,7 @@ static void run_casts(haly_dtype dtype)
             run.inputs[0] = fill(make(back != 0 ? others[i] : dtype, 2, 9, 31, 0, 0));
             run.outputs[0] = make(back != 0 ? dtype : others[i], 2, 9, 31, 0, 0);
             execute(&run, 1);
-            for (int64_t k = 0; k < 9 * 31; k++) {
+            for (int64_t k = 0; k < 279; k++) {
                 const double x = at(&run.inputs[0], k);
                 const haly_dtype to = run.outputs[0].dtype;
                 compare(&run, 0, k,
@@ -118,7 +118,7 @@ static void run_transpose(haly_dtype dtype)
     run.inputs[0] = fill(make(dtype, 3, 5, 7, 9, 0));
     run.outputs[0] = make(dtype, 3, 9, 5, 7, 0);
     execute(&run, 1);
-    for (int64_t k = 0; k < 5 * 7 * 9; k++)
+    for (int64_t k = 0; k < 315; k++)
         compare(&run, 0, k, at(&run.inputs[0], k % 35 * 9 + k / 35), 0);
 }
 
@@ -201,7 +201,7 @@ static void run_matmul(haly_dtype dtype)
     run.inputs[1] = fill(make(dtype, 3, 3, 33, 9, 0));
     run.outputs[0] = make(dtype, 4, 2, 3, 5, 9);
     execute(&run, 2);
-    for (int64_t k = 0; k < 2 * 3 * 45; k++) {
+    for (int64_t k = 0; k < 270; k++) {
         double sum = 0, magnitude = 0;
         for (int64_t i = 0; i < 33; i++) {
             const double product = at(&run.inputs[0], (k / 135 * 5 + k % 45 / 9) * 33 + i) *
@@ -248,7 +248,7 @@ static void run_quantized_matmul(haly_dtype dtype)
         run.inputs[2] = has_bias ? fill(make(HALY_F32, 1, 37, 0, 0, 0)) : haly_tensor_none();
         run.outputs[0] = make(dtype, 3, 2, 3, 37, 0);
         execute(&run, layout == 0 && !has_bias ? 2 : 3);
-        for (int64_t k = 0; k < 6 * 37; k++) {
+        for (int64_t k = 0; k < 222; k++) {
             double sum = has_bias ? at(&run.inputs[2], k % 37) : 0, magnitude = fabs(sum);
             for (int64_t j = 0; j < 96; j++) {
                 const double product = at(&run.inputs[0], k / 37 * 96 + j) * weight_at(&run.inputs[1], k % 37, j);
@@ -274,7 +274,7 @@ static void run_embedding(haly_dtype dtype)
                         : k == 7 ? 11
                                  : (double)(random_bits() % 11));
         execute(&run, 2);
-        for (int64_t k = 0; k < 12 * 64; k++) {
+        for (int64_t k = 0; k < 768; k++) {
             const int64_t row = (int64_t)at(&run.inputs[1], k / 64);
             compare(&run, 0, k, row < 0 || row > 10 ? (double)NAN : weight_at(&run.inputs[0], row, k % 64), 0);
         }
@@ -361,7 +361,7 @@ static void run_attention(haly_dtype dtype)
             for (int64_t s = 0; s < 3; s++)
                 for (int64_t h = 0; h < 6; h++)
                     attend(&run, b, s, h, first + (kind == 2 ? 3 : s + 1), kind == 2 ? 0.3 : 1 / sqrt(8));
-            for (int64_t k = 0; k < 3 * 2 * 8; k++) {
+            for (int64_t k = 0; k < 48; k++) {
                 const int64_t s = k / 16, h = k / 8 % 2, d = k % 8;
                 assert_true(at4(&run.inputs[3], b, h, first + s, d) == at4(&run.inputs[1], b, s, h, d));
                 assert_true(at4(&run.inputs[4], b, h, first + s, d) == at4(&run.inputs[2], b, s, h, d));

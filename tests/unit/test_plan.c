@@ -306,7 +306,7 @@ static void attention_make(struct attention *attention)
     attention->desc = (haly_op_desc){
         HALY_OP_DESC_INIT, .domain = "halyard",           .name = "CachedAttention", .inputs = attention->inputs,
         .input_count = 5,  .outputs = &attention->output, .output_count = 1};
-    for (int i = 0; i < 6; i++)
+    for (size_t i = 0; i < 6; i++)
         attention->addresses[i] = m + 100 * i;
 }
 
@@ -409,7 +409,7 @@ static void eager_plans_are_made_once(void **state)
     fixture.backend.plan_status = HALY_OK;
     open_context();
     float *m = fixture.memory;
-    for (int round = 0; round < 3; round++) {
+    for (size_t round = 0; round < 3; round++) {
         haly_tensor x = haly_f32_1d(m, 8), y = haly_f32_1d(m + 8 * (round + 1), 8);
         assert_int_equal(haly_op_unary(fixture.stream, "Neg", y, x), HALY_OK);
         assert_int_equal(fixture.backend.plans_alive, 1);
