@@ -77,17 +77,25 @@ static void print_sample(haly_device *device)
     char memory[TEXT_MAX];
     if (haly_device_sample_get(device, &sample) != HALY_OK || sample.valid == 0)
         return;
-    printf("  now           ");
-    if ((sample.valid & HALY_SAMPLE_MEMORY) != 0)
-        printf(" %s free", text_bytes(sample.memory_free_bytes, memory));
-    if ((sample.valid & HALY_SAMPLE_UTILISATION) != 0)
-        printf(" %u %% busy", sample.utilisation_percent);
-    if ((sample.valid & HALY_SAMPLE_TEMPERATURE) != 0)
-        printf(" %u degrees Celsius", sample.temperature_celsius);
-    if ((sample.valid & HALY_SAMPLE_POWER) != 0)
-        printf(" %.1f W", sample.power_milliwatts / 1000.0);
+    const char *separator = "  now            ";
+    if ((sample.valid & HALY_SAMPLE_MEMORY) != 0) {
+        printf("%s%s free", separator, text_bytes(sample.memory_free_bytes, memory));
+        separator = ", ";
+    }
+    if ((sample.valid & HALY_SAMPLE_UTILISATION) != 0) {
+        printf("%s%u %% busy", separator, sample.utilisation_percent);
+        separator = ", ";
+    }
+    if ((sample.valid & HALY_SAMPLE_TEMPERATURE) != 0) {
+        printf("%s%u degrees Celsius", separator, sample.temperature_celsius);
+        separator = ", ";
+    }
+    if ((sample.valid & HALY_SAMPLE_POWER) != 0) {
+        printf("%s%.1f W", separator, sample.power_milliwatts / 1000.0);
+        separator = ", ";
+    }
     if ((sample.valid & HALY_SAMPLE_CLOCK) != 0)
-        printf(" %u MHz", sample.clock_mhz);
+        printf("%s%u MHz", separator, sample.clock_mhz);
     printf("\n");
 }
 

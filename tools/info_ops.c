@@ -40,7 +40,7 @@ static const struct sample samples[] = {
     {"", "Cast", {F32(4, 64)}, {OF(HALY_F16, 4, 64)}, {{0}}},
     {"", "Transpose", {F32(4, 64)}, {F32(64, 4)}, {{"perm", HALY_ATTRIBUTE_INTS, 2, {.ints = reversed}}}},
     {"", "ArgMax", {F32(4, 64)}, {OF(HALY_I64, 4, 1)}, {{"axis", HALY_ATTRIBUTE_INT, 1, {.i = -1}}}},
-    {"", "MatMul", {F32(4, 64), F32(64, 32)}, {F32(4, 32)}, {{0}}},
+    {"", "MatMul", {F32(256, 256), F32(256, 256)}, {F32(256, 256)}, {{0}}},
     {"", "RMSNormalization", {F32(4, 64), F32(64)}, {F32(4, 64)}, {{0}}},
     {"halyard", "Embedding", {OF(HALY_Q8_0, 128, 64), OF(HALY_I32, 4)}, {F32(4, 64)}, {{0}}},
     {"halyard", "QuantizedMatMul", {F32(4, 64), OF(HALY_Q4_1, 32, 64)}, {F32(4, 32)}, {{0}}},
