@@ -198,15 +198,20 @@ static haly_status enumerate_backend(haly_instance *instance, struct backend *ba
     return HALY_OK;
 }
 
+/* 0 is the best. A device that scores nothing (the template backend's) comes even behind processors. */
+static int rank_of(const haly_device *device)
+{
+    return device->spec.score == 0 ? 2 : device->spec.kind == HALY_DEVICE_CPU ? 1 : 0;
+}
+
 /* What was preferred first; then processors last, better scores first, and the order of the search. */
 static int compare_devices(const void *a, const void *b)
 {
     const haly_device *left = *(haly_device *const *)a, *right = *(haly_device *const *)b;
     if (left->backend->preference != right->backend->preference)
         return left->backend->preference < right->backend->preference ? -1 : 1;
-    const bool left_is_cpu = left->spec.kind == HALY_DEVICE_CPU, right_is_cpu = right->spec.kind == HALY_DEVICE_CPU;
-    if (left_is_cpu != right_is_cpu)
-        return left_is_cpu ? 1 : -1;
+    if (rank_of(left) != rank_of(right))
+        return rank_of(left) < rank_of(right) ? -1 : 1;
     if (left->spec.score != right->spec.score)
         return left->spec.score > right->spec.score ? -1 : 1;
     if (left->backend != right->backend)

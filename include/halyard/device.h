@@ -9,7 +9,7 @@
  *     field      = backend | vendor | name | kind | architecture | index | memory | compute_units | package | die
  *     op         = "=" | "!=" | ">=" | "<=" | ">" | "<"        (texts: = and != only; case does not matter; `*` matches
  * any run) value      = text | number | number with B, KiB, MiB, GiB or TiB All conditions must hold; among the devices
- * left, the best score wins, cpu last.
+ * left, the best score wins, cpu last; a device that scores 0 comes even behind cpu.
  */
 #ifndef HALYARD_DEVICE_H
 #define HALYARD_DEVICE_H
@@ -73,7 +73,7 @@ typedef struct haly_device_spec {
     uint64_t storage_dtypes; /**< bit 1 << haly_dtype: tensors may hold it */
     uint64_t compute_dtypes; /**< bit 1 << haly_dtype: element-wise arithmetic at the type's own rate */
     uint64_t matmul_dtypes;  /**< bit 1 << haly_dtype: matrix products of this operand type */
-    uint32_t score;          /**< preference among devices, higher is better; cpu is lowest */
+    uint32_t score;          /**< preference, higher is better; cpu comes behind the others, 0 behind cpu */
     uint32_t reserved;
 } haly_device_spec;
 #define HALY_DEVICE_SPEC_INIT HALY_INIT(haly_device_spec, reserved)
