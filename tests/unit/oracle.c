@@ -279,6 +279,7 @@ void execute(struct run *run, uint32_t inputs)
     if (status != HALY_OK)
         haly_error_print(stderr);
     assert_int_equal(status, HALY_OK);
+    assert_int_equal(haly_stream_sync(stream, HALY_FOREVER), HALY_OK);
     for (uint32_t i = 0; i < run->desc.output_count; i++)
         check_surroundings(&run->outputs[i]);
 }
