@@ -278,7 +278,7 @@ haly_status allocator_alloc(struct allocator *allocator, const struct allocation
         status = alloc_slowly(allocator, request, &fit, &chunk);
         own = request->timeline != NULL ? pool_find(allocator, request->timeline) : NULL;
     }
-    if (LIKELY(status == HALY_OK)) {
+    if (LIKELY(chunk != NULL)) {
         adopt(allocator, chunk, request, own);
         *out_address = (void *)(uintptr_t)chunk_address(chunk);
     }

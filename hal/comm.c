@@ -39,46 +39,52 @@ void haly_comm_release(haly_comm *comm)
 haly_status haly_all_reduce(haly_stream *stream, haly_comm *comm, void *dst, const void *src, uint64_t count,
                             haly_dtype dtype, haly_reduction reduction)
 {
-    (void)comm, (void)dst, (void)src, (void)count, (void)dtype, (void)reduction;
+    (void)dst, (void)src, (void)count, (void)dtype, (void)reduction;
     ENTRY_STREAM(stream);
+    ENTRY(comm, HALY_OBJECT_COMM);
     return unsupported(__func__);
 }
 
 haly_status haly_all_gather(haly_stream *stream, haly_comm *comm, void *dst, const void *src, uint64_t count,
                             haly_dtype dtype)
 {
-    (void)comm, (void)dst, (void)src, (void)count, (void)dtype;
+    (void)dst, (void)src, (void)count, (void)dtype;
     ENTRY_STREAM(stream);
+    ENTRY(comm, HALY_OBJECT_COMM);
     return unsupported(__func__);
 }
 
 haly_status haly_reduce_scatter(haly_stream *stream, haly_comm *comm, void *dst, const void *src, uint64_t count,
                                 haly_dtype dtype, haly_reduction reduction)
 {
-    (void)comm, (void)dst, (void)src, (void)count, (void)dtype, (void)reduction;
+    (void)dst, (void)src, (void)count, (void)dtype, (void)reduction;
     ENTRY_STREAM(stream);
+    ENTRY(comm, HALY_OBJECT_COMM);
     return unsupported(__func__);
 }
 
 haly_status haly_broadcast(haly_stream *stream, haly_comm *comm, void *dst, const void *src, uint64_t count,
                            haly_dtype dtype, uint32_t root)
 {
-    (void)comm, (void)dst, (void)src, (void)count, (void)dtype, (void)root;
+    (void)dst, (void)src, (void)count, (void)dtype, (void)root;
     ENTRY_STREAM(stream);
+    ENTRY(comm, HALY_OBJECT_COMM);
     return unsupported(__func__);
 }
 
 haly_status haly_send(haly_stream *stream, haly_comm *comm, const void *src, uint64_t count, haly_dtype dtype,
                       uint32_t peer)
 {
-    (void)comm, (void)src, (void)count, (void)dtype, (void)peer;
+    (void)src, (void)count, (void)dtype, (void)peer;
     ENTRY_STREAM(stream);
+    ENTRY(comm, HALY_OBJECT_COMM);
     return unsupported(__func__);
 }
 
 haly_status haly_recv(haly_stream *stream, haly_comm *comm, void *dst, uint64_t count, haly_dtype dtype, uint32_t peer)
 {
-    (void)comm, (void)dst, (void)count, (void)dtype, (void)peer;
+    (void)dst, (void)count, (void)dtype, (void)peer;
     ENTRY_STREAM(stream);
+    ENTRY(comm, HALY_OBJECT_COMM);
     return unsupported(__func__);
 }

@@ -12,17 +12,16 @@ static bool overlaps(const void *a, uint64_t a_size, const void *b, uint64_t b_s
     return x < y ? y - x < a_size : x - y < b_size;
 }
 
-/* Device memory of another context is reached natively where both have native addresses on one device. */
-static haly_status check_reachable(haly_stream *stream, const struct memory_view *view, const char *what)
+/* Device memory of another context is reached natively where both have native addresses on one device; else the copy
+ * goes through host memory. */
+static uint32_t class_for(const haly_stream *stream, const struct memory_view *view)
 {
     const haly_context *context = stream->object.context;
     if (view->context == NULL || view->context == context || view->memory_class != HALY_MEMORY_DEVICE)
-        return HALY_OK;
-    if (view->context->device == context->device && view->context->native_addresses && context->native_addresses)
-        return HALY_OK;
-    return FAIL(HALY_ERR_UNSUPPORTED,
-                "%s is device memory of context %llu, which context %llu cannot reach; copy through host memory", what,
-                (unsigned long long)view->context->object.id, (unsigned long long)context->object.id);
+        return (uint32_t)view->memory_class;
+    const bool is_reachable =
+        view->context->device == context->device && view->context->native_addresses && context->native_addresses;
+    return is_reachable ? (uint32_t)HALY_MEMORY_DEVICE : MEMORY_ELSEWHERE;
 }
 
 static haly_status resolve_side(haly_stream *stream, const void *address, uint64_t size, const char *what,
@@ -32,8 +31,7 @@ static haly_status resolve_side(haly_stream *stream, const void *address, uint64
     if (address == NULL)
         return FAIL(HALY_ERR_INVALID, "%s is NULL", what);
     TRY(memory_resolve(stream->object.context, address, size, what, &view));
-    TRY(check_reachable(stream, &view, what));
-    *out_class = (uint32_t)view.memory_class;
+    *out_class = class_for(stream, &view);
     return HALY_OK;
 }
 
@@ -105,6 +103,9 @@ haly_status haly_fill(haly_stream *stream, void *dst, const void *pattern, uint3
     if (size == 0)
         return HALY_OK;
     TRY(resolve_side(stream, dst, size, "dst", &dst_class));
+    if (dst_class == MEMORY_ELSEWHERE)
+        return FAIL(HALY_ERR_INVALID, "dst %p is device memory of another context; fill it on a stream of that one",
+                    dst);
     if (dst_class == HALY_MEMORY_UNKNOWN || dst_class == HALY_MEMORY_REGISTERED)
         return FAIL(HALY_ERR_INVALID, "dst %p is ordinary host memory; fills take device or pinned memory", dst);
     haly_command_fill fill = {{sizeof fill, HALY_COMMAND_FILL, 0}, dst, size, pattern_size, 0, {0}};

@@ -57,9 +57,9 @@ static void core_stream_failed(void *stream, uint64_t sequence, haly_status stat
     timeline_fail(timeline, sequence, &error);
 }
 
-static haly_status core_stream_status(void *stream)
+static haly_status core_stream_status(void *stream, uint64_t sequence)
 {
-    return timeline_status_quiet(stream); /* a failure it depends on counts too */
+    return timeline_status_quiet(stream, sequence); /* a failure it depends on counts too */
 }
 
 const haly_core_table core_table = {

@@ -34,6 +34,7 @@ haly_status haly_native_get(void *object, haly_native *out_native)
     struct object *head = object;
     haly_native native = {HALY_NATIVE_INIT};
     REQUIRE(object);
+    REQUIRE(out_native);
     const uint32_t kind = head->kind;
     const bool has_block = kind == HALY_OBJECT_CONTEXT || kind == HALY_OBJECT_STREAM || kind == HALY_OBJECT_EVENT ||
                            kind == HALY_OBJECT_MODULE || kind == HALY_OBJECT_KERNEL;
@@ -46,7 +47,7 @@ haly_status haly_native_get(void *object, haly_native *out_native)
                     context->device->backend->name);
     void *block = block_of(head);
     if (block == NULL)
-        return FAIL(HALY_ERR_INVALID, "the event was never recorded, so it has no native event yet");
+        return FAIL(HALY_ERR_UNSUPPORTED, "the event was never recorded, so it has no native event yet");
     TRY_BACKEND(context->device->backend->name, context->backend->native_get((haly_object_kind)kind, block, &native));
     snprintf(native.backend, sizeof native.backend, "%.31s", context->device->backend->name);
     return CHECK_OUTPUT(out_native, haly_native, value, &native);

@@ -82,6 +82,9 @@ haly_status launch_record_write(haly_kernel *kernel, const haly_launch_desc *des
     if ((uint64_t)desc->dynamic_local_bytes + kernel->info.local_memory_bytes > local_limit)
         return FAIL(HALY_ERR_INVALID, "%u + %u bytes of local memory; the device has %u a group",
                     desc->dynamic_local_bytes, kernel->info.local_memory_bytes, local_limit);
+    if (desc->group[0] == 0 && (desc->group[1] | desc->group[2]) != 0)
+        return FAIL(HALY_ERR_INVALID, "group is 0 x %u x %u; 0 in x is allowed only when all are 0", desc->group[1],
+                    desc->group[2]);
     TRY(check_group(kernel, launch->group));
     TRY(check_grid(kernel, launch->grid));
     if (desc->argument_bytes > 0)
@@ -97,8 +100,10 @@ static haly_status check_address(haly_context *context, const haly_kernel *kerne
     TRY(memory_resolve(context, address, 0, what, &view));
     const bool is_own = view.memory_class == HALY_MEMORY_DEVICE && view.context == context;
     const bool is_foreign = view.memory_class == HALY_MEMORY_UNKNOWN || view.memory_class == HALY_MEMORY_FOREIGN ||
-                            view.memory_class == HALY_MEMORY_REGISTERED || view.memory_class == HALY_MEMORY_DEVICE;
-    if (is_own || view.memory_class == HALY_MEMORY_PINNED || (is_foreign && context->native_addresses))
+                            view.memory_class == HALY_MEMORY_REGISTERED;
+    /* What Halyard does not own cannot move with the context. */
+    const bool may_be_foreign = context->native_addresses && (context->flags & HALY_CONTEXT_MOVABLE) == 0;
+    if (is_own || view.memory_class == HALY_MEMORY_PINNED || (is_foreign && may_be_foreign))
         return HALY_OK;
     return FAIL(HALY_ERR_INVALID, "%s is %p, which is not device memory of this context", what, address);
 }

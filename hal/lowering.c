@@ -86,6 +86,18 @@ static haly_status add_values(struct lowering *lowering, const struct launch *la
     return HALY_OK;
 }
 
+/* A launch beyond the device's limits is nothing the caller got wrong, but what this device cannot do. */
+static haly_status write_record(struct lowering *lowering, haly_kernel *kernel, const haly_launch_desc *desc)
+{
+    char why[256];
+    const haly_status status = launch_record_write(kernel, desc, lowering->set->records + lowering->set->bytes);
+    if (status != HALY_ERR_INVALID)
+        return status;
+    snprintf(why, sizeof why, "%.255s", error_detail()->message);
+    return FAIL(HALY_ERR_UNSUPPORTED, "%s is too large for one launch of \"%s\" here: %s", lowering->call->op->name,
+                kernel->name, why);
+}
+
 haly_status lowering_add(struct lowering *lowering, const struct launch *launch)
 {
     struct launch_set *set = lowering->set;
@@ -104,7 +116,7 @@ haly_status lowering_add(struct lowering *lowering, const struct launch *launch)
         return FAIL(HALY_ERR_UNSUPPORTED, "%s: so many sequences with host values of their own need %llu commands",
                     lowering->call->op->name, (unsigned long long)set->count);
     TRY(grow((void **)&set->records, set->bytes + bytes, "a plan's commands"));
-    TRY(launch_record_write(kernel, &desc, set->records + set->bytes));
+    TRY(write_record(lowering, kernel, &desc));
     const uint32_t arguments_at = (uint32_t)(set->bytes + sizeof(haly_command_launch));
     TRY(add_addresses(lowering, kernel, launch, arguments_at));
     TRY(add_values(lowering, launch, arguments_at + struct_offset));

@@ -49,7 +49,7 @@ static haly_status check_format(haly_module_desc *desc)
     TRY(read_start(desc, start));
     if (memcmp(start, elf_magic, sizeof start) != 0)
         return FAIL(
-            HALY_ERR_UNSUPPORTED,
+            desc->format == HALY_MODULE_HOST_OBJECT ? HALY_ERR_CORRUPT : HALY_ERR_UNSUPPORTED,
             "the module%s%s begins with %02x %02x %02x %02x; this version loads ELF shared objects (7f 45 4c 46)",
             desc->path != NULL ? " " : "", desc->path != NULL ? desc->path : "", start[0], start[1], start[2],
             start[3]);

@@ -21,9 +21,7 @@ static struct segment *spare[33];
 static struct short_lock spare_lock = SHORT_LOCK_INIT;
 
 /* LeakSanitizer's, when it is linked in: blocks that only storage of ours points at are not leaked. */
-extern void __lsan_register_root_region(const void *start,
-                                        size_t bytes) /* NOLINT(bugprone-reserved-identifier,cert-dcl*) */
-    __attribute__((weak));
+extern void __lsan_register_root_region(const void *start, size_t bytes) __attribute__((weak));
 
 static uint64_t words(uint64_t bits)
 {

@@ -2,10 +2,12 @@
 /* The service thread of a context: issues deferred records in order and runs those the backend cannot take. */
 #include "service.h"
 
+#include <stddef.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "event.h"
+#include "host_thread.h"
 #include "process.h"
 #include "staging.h"
 
@@ -13,9 +15,16 @@
 #define SHORTEST_PAUSE 20000U
 #define LONGEST_PAUSE 1000000U
 
+/* A host call on its way to the host thread and back. */
+enum call_stage { CALL_NOT_STARTED, CALL_RUNNING, CALL_RETURNED };
+
 /* Records of one submit that were not issued yet. */
 struct deferred {
     struct deferred *next;
+    struct host_job job; /* for the host call at the head */
+    _Atomic uint32_t stage;
+    struct service *service;
+    struct timeline *timeline;
     uint64_t bytes, position; /* of the records, and of the next to issue */
     uint64_t sequence;        /* of the next */
     uint64_t records[];
@@ -30,6 +39,7 @@ struct service {
     pthread_cond_t progress; /* something was issued */
     haly_stream *streams;    /* those deferred now */
     bool stopping;
+    struct host_thread host;
     struct staging staging; /* used by the thread alone */
 };
 
@@ -64,12 +74,14 @@ static void mark_executed(struct timeline *timeline, uint64_t sequence)
     atomic_store_explicit(&timeline->issued, sequence, memory_order_release);
 }
 
-static void run_host_call(struct timeline *timeline, uint64_t sequence, const haly_command_host_call *call)
+/* On the host thread. */
+static void run_host_call(struct host_job *job)
 {
-    const haly_status before = timeline_status(timeline, sequence);
+    struct deferred *deferred = (struct deferred *)((char *)job - offsetof(struct deferred, job));
+    struct service *service = deferred->service;
+    const haly_command_host_call *call = (const haly_command_host_call *)head_of(deferred);
+    const haly_status before = timeline_status(deferred->timeline, deferred->sequence);
     const haly_status status = call->fn(call->user, before);
-    if (status == HALY_OK)
-        return;
     const haly_error error = {HALY_ERROR_INIT,
                               .status = HALY_ERR_HOST_CALL,
                               .scope = HALY_SCOPE_STREAM,
@@ -77,7 +89,27 @@ static void run_host_call(struct timeline *timeline, uint64_t sequence, const ha
                               .native_code = status,
                               .function = "haly_host_call",
                               .message = "a host call returned an error"};
-    timeline_fail(timeline, sequence, &error);
+    if (status != HALY_OK)
+        timeline_fail(deferred->timeline, deferred->sequence, &error);
+    pthread_mutex_lock(&service->lock);
+    deferred->stage = CALL_RETURNED;
+    pthread_cond_signal(&service->work);
+    pthread_mutex_unlock(&service->lock);
+}
+
+/* Moves the host call at the head one stage on; true once it has returned. */
+static bool advance_call(struct service *service, struct deferred *deferred)
+{
+    if (deferred->stage == CALL_NOT_STARTED) {
+        deferred->job.run = run_host_call;
+        deferred->stage = CALL_RUNNING;
+        if (host_thread_queue(&service->host, &deferred->job) != HALY_OK)
+            run_host_call(&deferred->job); /* exactly once, even without a thread of its own */
+    }
+    if (deferred->stage != CALL_RETURNED)
+        return false;
+    deferred->stage = CALL_NOT_STARTED; /* for the next one of the same submit */
+    return true;
 }
 
 /* A wait that the host does for the stream: true once it is over. */
@@ -101,8 +133,10 @@ static void run_copy(struct service *service, struct timeline *timeline, uint64_
 }
 
 /* Runs a record in place of the backend, once all before it has finished; false: not yet. */
-static bool execute(struct service *service, haly_stream *stream, haly_command *record, uint64_t sequence)
+static bool execute(struct service *service, haly_stream *stream, struct deferred *deferred)
 {
+    haly_command *record = head_of(deferred);
+    const uint64_t sequence = deferred->sequence;
     struct timeline *timeline = stream->timeline;
     if (!timeline_has_finished(timeline, sequence - 1))
         return false;
@@ -110,7 +144,8 @@ static bool execute(struct service *service, haly_stream *stream, haly_command *
         if (!run_wait(stream, sequence, ((haly_command_wait *)record)->event))
             return false;
     } else if (record->kind == HALY_COMMAND_HOST_CALL) {
-        run_host_call(timeline, sequence, (const haly_command_host_call *)record);
+        if (!advance_call(service, deferred))
+            return false;
     } else if (record->kind == HALY_COMMAND_COPY || record->kind == HALY_COMMAND_COPY_2D) {
         run_copy(service, timeline, sequence, record);
     }
@@ -140,7 +175,7 @@ static bool step(struct service *service, haly_stream *stream, struct deferred *
     haly_command *record = head_of(deferred);
     const uint32_t size = record->size;
     const bool is_ours = record->kind == 0 || stream_needs_service(stream, record);
-    if (!(is_ours ? execute(service, stream, record, deferred->sequence) : issue(stream, record, deferred->sequence)))
+    if (!(is_ours ? execute(service, stream, deferred) : issue(stream, record, deferred->sequence)))
         return false;
     deferred->position += size;
     deferred->sequence++;
@@ -214,6 +249,7 @@ static haly_status service_start(haly_context *context, struct service **out_ser
     pthread_mutex_init(&service->lock, NULL);
     pthread_cond_init(&service->work, NULL);
     pthread_cond_init(&service->progress, NULL);
+    host_thread_init(&service->host);
     const haly_status status = process_thread_start(&service->thread, "haly-service", run, service);
     if (status != HALY_OK) {
         free(service);
@@ -275,7 +311,8 @@ haly_status service_submit(haly_stream *stream, const void *records, uint64_t by
     *out_taken = is_needed || (stream->gate & STREAM_DEFERRED) != 0;
     if (*out_taken) {
         const uint64_t first = timeline_submitted(stream->timeline) + 1;
-        *deferred = (struct deferred){NULL, bytes, 0, first};
+        *deferred =
+            (struct deferred){.service = service, .timeline = stream->timeline, .bytes = bytes, .sequence = first};
         memcpy(deferred->records, records, bytes);
         bind(stream, records, bytes, first);
         append(service, stream, deferred);
@@ -336,6 +373,7 @@ static void stop(struct service *service)
     pthread_cond_broadcast(&service->progress);
     pthread_mutex_unlock(&service->lock);
     pthread_join(service->thread, NULL);
+    host_thread_end(&service->host);
 }
 
 void service_end(haly_context *context)

@@ -2,6 +2,7 @@
 /* Staged copies. A copy is a rectangle, a plain one of one row; it is cut into pieces that fit a chunk. */
 #include "staging.h"
 
+#include <stdlib.h>
 #include <string.h>
 
 #include "block.h"
@@ -174,27 +175,100 @@ static haly_status copy_through_chunks(struct staging *staging, haly_context *co
     return HALY_OK;
 }
 
-haly_status staging_copy(struct staging *staging, haly_context *context, const haly_command *record)
+/* The rectangle of a COPY or COPY_2D record, addresses in public form. */
+static struct rectangle rectangle_of(const haly_command *record, uint32_t *out_dst_class, uint32_t *out_src_class)
 {
-    struct rectangle whole;
-    uint32_t dst_class, src_class;
     if (record->kind == HALY_COMMAND_COPY) {
         const haly_command_copy *copy = (const haly_command_copy *)record;
-        whole = (struct rectangle){copy->dst, copy->src, copy->size, copy->size, copy->size, 1};
-        dst_class = copy->dst_class;
-        src_class = copy->src_class;
-    } else {
-        const haly_command_copy_2d *copy = (const haly_command_copy_2d *)record;
-        whole = (struct rectangle){copy->dst, copy->src, copy->dst_pitch, copy->src_pitch, copy->width, copy->height};
-        dst_class = copy->dst_class;
-        src_class = copy->src_class;
+        *out_dst_class = copy->dst_class;
+        *out_src_class = copy->src_class;
+        return (struct rectangle){copy->dst, copy->src, copy->size, copy->size, copy->size, 1};
     }
-    whole.dst = memory_translate(context, whole.dst);
-    whole.src = memory_translate(context, whole.src);
-    if (dst_class != HALY_MEMORY_DEVICE && src_class != HALY_MEMORY_DEVICE) {
+    const haly_command_copy_2d *copy = (const haly_command_copy_2d *)record;
+    *out_dst_class = copy->dst_class;
+    *out_src_class = copy->src_class;
+    return (struct rectangle){copy->dst, copy->src, copy->dst_pitch, copy->src_pitch, copy->width, copy->height};
+}
+
+/* One rectangle between host memory and a device of `context`, or within host memory. */
+static haly_status copy_rectangle(struct staging *staging, haly_context *context, struct rectangle whole,
+                                  bool dst_is_device, bool src_is_device)
+{
+    if (!dst_is_device && !src_is_device) {
         copy_rows(whole.dst, whole.dst_pitch, whole.src, whole.src_pitch, whole.width, whole.height);
         return HALY_OK;
     }
+    whole.dst = memory_translate(context, whole.dst);
+    whole.src = memory_translate(context, whole.src);
     TRY(staging_begin(staging, context));
-    return copy_through_chunks(staging, context, &whole, dst_class == HALY_MEMORY_DEVICE);
+    return copy_through_chunks(staging, context, &whole, dst_is_device);
+}
+
+/* One side of a copy across contexts. */
+struct side {
+    haly_context *context;
+    bool is_device;
+    struct staging *staging, other; /* the service's own, or one for this copy */
+};
+
+static haly_status side_open(struct side *side, struct staging *staging, haly_context *context, const void *address,
+                             const char *what)
+{
+    struct memory_view view;
+    TRY(memory_resolve(context, address, 1, what, &view));
+    side->is_device = view.memory_class == HALY_MEMORY_DEVICE;
+    side->context = side->is_device ? view.context : context;
+    side->other = (struct staging){0};
+    side->staging = side->context == context ? staging : &side->other;
+    return HALY_OK;
+}
+
+static void side_close(struct side *side)
+{
+    if (side->staging == &side->other)
+        staging_end(&side->other, side->context);
+}
+
+/* Piece by piece into `bounce` and out of it. */
+static haly_status copy_between(struct side *dst, struct side *src, const struct rectangle *whole, char *bounce)
+{
+    for (uint64_t row = 0, column = 0; row < whole->height;) {
+        const struct rectangle piece = cut(whole, row, column);
+        struct rectangle in = piece, out = piece;
+        in.dst = bounce;
+        out.src = bounce;
+        in.dst_pitch = out.src_pitch = piece.width;
+        TRY(copy_rectangle(src->staging, src->context, in, false, src->is_device));
+        TRY(copy_rectangle(dst->staging, dst->context, out, dst->is_device, false));
+        column += piece.width;
+        if (column == whole->width) {
+            row += piece.height;
+            column = 0;
+        }
+    }
+    return HALY_OK;
+}
+
+static haly_status copy_across(struct staging *staging, haly_context *context, const struct rectangle *whole)
+{
+    struct side dst, src;
+    TRY(side_open(&dst, staging, context, whole->dst, "dst"));
+    TRY(side_open(&src, staging, context, whole->src, "src"));
+    char *bounce = malloc(CHUNK_BYTES);
+    if (bounce == NULL)
+        return fail_host_oom("a copy between contexts", CHUNK_BYTES);
+    const haly_status status = copy_between(&dst, &src, whole, bounce);
+    side_close(&dst);
+    side_close(&src);
+    free(bounce);
+    return status;
+}
+
+haly_status staging_copy(struct staging *staging, haly_context *context, const haly_command *record)
+{
+    uint32_t dst_class, src_class;
+    const struct rectangle whole = rectangle_of(record, &dst_class, &src_class);
+    if (dst_class == MEMORY_ELSEWHERE || src_class == MEMORY_ELSEWHERE)
+        return copy_across(staging, context, &whole);
+    return copy_rectangle(staging, context, whole, dst_class == HALY_MEMORY_DEVICE, src_class == HALY_MEMORY_DEVICE);
 }

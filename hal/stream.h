@@ -35,6 +35,10 @@ struct haly_stream {
     struct deferred *deferred, *deferred_last; /* queue; under the service's lock */
 };
 
+/* Class of memory in copy records, beside those of haly_memory_class: device memory of another context, which the
+ * backend cannot reach. Such copies are the service's. */
+#define MEMORY_ELSEWHERE 0x100U
+
 /*
  * Submits `count` records of `bytes` in all. The records are scratch: they are rewritten in place. All or nothing is
  * accepted, unless the backend fails in the middle. Callers have checked ranges and objects.

@@ -19,6 +19,8 @@ static bool wait_needs_service(const haly_stream *stream, const struct event_rec
 
 static bool is_staged(const haly_stream *stream, uint32_t dst_class, uint32_t src_class)
 {
+    if (dst_class == MEMORY_ELSEWHERE || src_class == MEMORY_ELSEWHERE)
+        return true;
     return (dst_class == HALY_MEMORY_UNKNOWN || src_class == HALY_MEMORY_UNKNOWN) &&
            (stream->object.context->device->spec.capabilities & HALY_CAP_PAGEABLE_COPY) == 0;
 }
@@ -139,13 +141,27 @@ static haly_status submit_direct(haly_stream *stream, void *records, uint64_t by
     return status;
 }
 
+static bool is_elsewhere(const haly_command *record)
+{
+    if (record->kind == HALY_COMMAND_COPY)
+        return ((const haly_command_copy *)record)->dst_class == MEMORY_ELSEWHERE ||
+               ((const haly_command_copy *)record)->src_class == MEMORY_ELSEWHERE;
+    return record->kind == HALY_COMMAND_COPY_2D &&
+           (((const haly_command_copy_2d *)record)->dst_class == MEMORY_ELSEWHERE ||
+            ((const haly_command_copy_2d *)record)->src_class == MEMORY_ELSEWHERE);
+}
+
+/* Everything must be on the native stream when the call returns; pageable copies are the vendor's own there. */
 static haly_status submit_wrapped(haly_stream *stream, void *records, uint64_t bytes)
 {
     const char *end = (const char *)records + bytes;
-    for (const haly_command *record = records; (const char *)record < end; record = command_next(record))
-        if (record->kind == HALY_COMMAND_HOST_CALL && stream_needs_service(stream, record))
-            return FAIL(HALY_ERR_UNSUPPORTED, "backend \"%s\" has no host calls on wrapped streams",
+    for (const haly_command *record = records; (const char *)record < end; record = command_next(record)) {
+        const bool is_copy = record->kind == HALY_COMMAND_COPY || record->kind == HALY_COMMAND_COPY_2D;
+        if (is_copy ? is_elsewhere(record) : stream_needs_service(stream, record))
+            return FAIL(HALY_ERR_UNSUPPORTED,
+                        "backend \"%s\" cannot run this on a wrapped stream, which is never deferred",
                         stream->object.context->device->backend->name);
+    }
     return submit_direct(stream, records, bytes);
 }
 

@@ -338,12 +338,12 @@ haly_status timeline_status(struct timeline *timeline, uint64_t sequence)
     return status;
 }
 
-haly_status timeline_status_quiet(struct timeline *timeline)
+haly_status timeline_status_quiet(struct timeline *timeline, uint64_t sequence)
 {
     if (atomic_load_explicit(&failures_ever, memory_order_acquire) == 0)
         return HALY_OK;
     const haly_error before = *error_detail();
-    const haly_status status = timeline_status(timeline, UINT64_MAX);
+    const haly_status status = timeline_status(timeline, sequence);
     *error_detail() = before;
     return status;
 }

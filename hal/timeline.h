@@ -91,8 +91,8 @@ haly_status timeline_note_wait(struct timeline *timeline, struct timeline *other
  * the stream as a whole. */
 haly_status timeline_status(struct timeline *timeline, uint64_t sequence);
 
-/* The same for the stream as a whole, without touching the calling thread's detail. */
-haly_status timeline_status_quiet(struct timeline *timeline);
+/* The same without touching the calling thread's detail. */
+haly_status timeline_status_quiet(struct timeline *timeline, uint64_t sequence);
 
 /* Keeps the first failure, that of command `sequence`; wider scopes latch the context. Unless the error is another
  * stream's, its stream, sequence and label are filled in. */

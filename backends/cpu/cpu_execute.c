@@ -77,14 +77,15 @@ uint64_t cpu_record_run(const struct cpu_work *work, const haly_command *record,
     }
 }
 
-static bool has_failed(const struct cpu_queue *queue)
+static bool has_failed(const struct cpu_queue *queue, uint64_t sequence)
 {
-    return cpu_core->stream_status(queue->token) != HALY_OK;
+    return cpu_core->stream_status(queue->token, sequence) != HALY_OK;
 }
 
 static void run_host_call(const struct cpu_queue *queue, const haly_command_host_call *record, uint64_t sequence)
 {
-    const haly_status status = record->fn(record->user, cpu_core->stream_status(queue->token));
+    cpu_pool_keep_spare();
+    const haly_status status = record->fn(record->user, cpu_core->stream_status(queue->token, sequence));
     if (status != HALY_OK)
         cpu_core->stream_failed(queue->token, sequence, HALY_ERR_HOST_CALL, HALY_SCOPE_STREAM, HALY_RECOVER_RECREATE,
                                 (int64_t)status, "a host call returned an error");
@@ -106,7 +107,7 @@ static enum cpu_run run_wait(struct run *run, struct cpu_queued_wait *record, ui
         cpu_core->stream_failed(queue->token, sequence, HALY_ERR_ABANDONED, HALY_SCOPE_STREAM, HALY_RECOVER_RECREATE, 0,
                                 "the stream it waited for was abandoned");
     cpu_queue_release(other);
-    run->has_failed = has_failed(queue);
+    run->has_failed = has_failed(queue, sequence);
     return CPU_RUN_DONE;
 }
 
@@ -137,7 +138,7 @@ static enum cpu_run run_entry(struct run *run, struct cpu_entry *entry)
         return run_wait(run, (struct cpu_queued_wait *)record, entry->sequence);
     case HALY_COMMAND_HOST_CALL:
         run_host_call(run->queue, (const haly_command_host_call *)record, entry->sequence);
-        run->has_failed = has_failed(run->queue);
+        run->has_failed = has_failed(run->queue, entry->sequence);
         return CPU_RUN_DONE;
     default:
         return run_work(run, record, entry->sequence);
@@ -168,7 +169,7 @@ static bool must_leave(const struct run *run, const haly_command *record, uint64
 static enum cpu_run run_owned(struct run *run)
 {
     struct cpu_queue *queue = run->queue;
-    run->has_failed = has_failed(queue);
+    run->has_failed = has_failed(queue, atomic_load_explicit(&queue->completed, memory_order_relaxed) + 1);
     while (atomic_load_explicit(&queue->completed, memory_order_relaxed) < run->runner->until) {
         struct cpu_entry *entry = cpu_ring_peek(&queue->ring);
         if (entry == NULL || UNLIKELY(atomic_load_explicit(&queue->is_abandoned, memory_order_relaxed)))

@@ -141,7 +141,7 @@ static haly_status run_now(struct cpu_queue *queue, const haly_command *record, 
                 cpu_mark_stamp(mark);
                 cpu_mark_release(mark);
             }
-        } else if (cpu_core->stream_status(queue->token) == HALY_OK) {
+        } else if (cpu_core->stream_status(queue->token, sequence) == HALY_OK) {
             cpu_record_run(&work, record, 0, sequence);
         }
         atomic_store_explicit(&queue->submitted, sequence, memory_order_relaxed);

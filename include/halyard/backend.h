@@ -102,8 +102,10 @@ typedef struct haly_core_table {
     void (*stream_failed)(void *stream, uint64_t sequence, haly_status status, haly_error_scope scope,
                           haly_error_recovery recovery, int64_t native_code, const char *text);
 
-    /** HALY_OK, or the first failure of the stream, for the `status` argument of host calls. Any thread. */
-    haly_status (*stream_status)(void *stream);
+    /** HALY_OK, or the stream's first failure at or before command `sequence`, failures it depends on included: for the
+     *  `status` argument of host calls, and to skip what would work on garbage. Cheap while nothing failed. Any thread.
+     */
+    haly_status (*stream_status)(void *stream, uint64_t sequence);
 } haly_core_table;
 
 /** The table of a backend. Append-only; see the file comment for the general rules. */

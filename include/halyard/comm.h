@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /**
  * @file comm.h
- * Collectives between devices. The entries exist so that programs can be written against them; in this version every
- * one of them checks its handles and returns HALY_ERR_UNSUPPORTED with a sentence that says so.           [COM-001]
+ * Collectives between devices. The entries exist so that programs can be written against them; in this version no
+ * communicator can be made: that is HALY_ERR_UNSUPPORTED with a sentence that says so, and the others, which check
+ * their handles first, have nothing valid to be given. [COM-001]
  */
 #ifndef HALYARD_COMM_H
 #define HALYARD_COMM_H

@@ -90,11 +90,12 @@ struct haly_kernel_meta {
 #define HALY_KERNEL(name, ...) HALY_KERNEL_DEFINE(name, 0, 0, 0, 0, __VA_ARGS__)
 #define HALY_KERNEL_SIZED(name, size, ...) HALY_KERNEL_DEFINE(name, HALY_UNWRAP size, __VA_ARGS__)
 #define HALY_KERNEL_DEFINE(...) HALY_KERNEL_DEFINE_(__VA_ARGS__)
-/* The entry copies the group with the compiled sizes as constants, so that loops over items have known lengths. */
+/* The block is made elsewhere, through other types: hence may_alias. The entry copies the group with the compiled sizes
+   as constants, so that loops over items have known lengths. */
 #define HALY_KERNEL_DEFINE_(kname, sx, sy, sz, kflags, ...)                                                            \
     HALY_INLINE void kname##_body(const struct haly_group *haly_g,                                                     \
                                   HALY_MAP_COMMA(HALY_PARAMETER_, kname, __VA_ARGS__));                                \
-    struct kname##_arguments {                                                                                         \
+    struct __attribute__((may_alias)) kname##_arguments {                                                              \
         HALY_MAP(HALY_FIELD_, kname, __VA_ARGS__)                                                                      \
     };                                                                                                                 \
     static void kname##_entry(const struct haly_group *haly_launched, const void *haly_packed)                         \
@@ -128,9 +129,22 @@ struct haly_kernel_meta {
 #define HALY_GROUP_ARG haly_g
 
 /* ---- in the body ---- */
-#define HALY_LOCAL(type, name, count) HALY_LOCAL_STORAGE HALY_LOCAL_MEMORY type name[count] __attribute__((aligned(64)))
-#define HALY_PRIVATE(type, name) type name[HALY_MAX_ITEMS] __attribute__((aligned(64)))
-#define HALY_PRIVATE_ARRAY(type, name, count) type name[count][HALY_MAX_ITEMS] __attribute__((aligned(64)))
+/* The empty statement claims to fill the array: gcc cannot know that loops over items never run zero times, and would
+   warn of reading what was not written. It costs nothing. */
+#if defined(HALY_CHECK_ADDRESS_SPACES)
+#define HALY_FILLED_(name)
+#else
+#define HALY_FILLED_(name) __asm__("" : "=m"(name))
+#endif
+#define HALY_LOCAL(type, name, count)                                                                                  \
+    HALY_LOCAL_STORAGE HALY_LOCAL_MEMORY type name[count] __attribute__((aligned(64)));                                \
+    HALY_FILLED_(name)
+#define HALY_PRIVATE(type, name)                                                                                       \
+    type name[HALY_MAX_ITEMS] __attribute__((aligned(64)));                                                            \
+    HALY_FILLED_(name)
+#define HALY_PRIVATE_ARRAY(type, name, count)                                                                          \
+    type name[count][HALY_MAX_ITEMS] __attribute__((aligned(64)));                                                     \
+    HALY_FILLED_(name)
 #define HALY_P(name, t) name[t]
 #define HALY_P2(name, x, y) name[(y) * haly_g->size[0] + (x)]
 #define HALY_P3(name, x, y, z) name[((z) * haly_g->size[1] + (y)) * haly_g->size[0] + (x)]

@@ -99,10 +99,10 @@ HALY_API haly_status haly_kernel_info_get(haly_kernel *kernel, haly_kernel_info 
 
 /**
  * Launches a kernel in stream order.                                                                      [KRN-004]
- * Checked before anything is queued: argument bytes, that each address argument is NULL or device memory of this
- * context (or of an unknown kind in a context with native addresses), group and grid against the device's limits.
- * A grid with a 0 in x queues nothing. @return HALY_OK; HALY_ERR_INVALID (names the argument or limit);
- * HALY_ERR_UNSUPPORTED. Since 1.0.
+ * Checked before anything is queued: argument bytes; that each address argument is NULL, device memory of this context
+ * or pinned memory (in an ordinary context with native addresses also memory unknown to Halyard); group and grid
+ * against the device's limits. A grid with a 0 in x queues nothing. @return HALY_OK; HALY_ERR_INVALID (names the
+ * argument or limit); HALY_ERR_UNSUPPORTED. Since 1.0.
  */
 HALY_API haly_status haly_launch(haly_stream *stream, haly_kernel *kernel, const haly_launch_desc *desc);
 

@@ -174,7 +174,7 @@ static void fill(const haly_command_fill *command)
 static void run_host_call(struct manual_stream *stream, uint64_t sequence, const haly_command_host_call *call)
 {
     pthread_mutex_unlock(&lock);
-    const haly_status status = call->fn(call->user, core->stream_status(stream->token));
+    const haly_status status = call->fn(call->user, core->stream_status(stream->token, sequence));
     if (status != HALY_OK)
         core->stream_failed(stream->token, sequence, HALY_ERR_HOST_CALL, HALY_SCOPE_STREAM, HALY_RECOVER_RECREATE,
                             status, "a host call failed");
