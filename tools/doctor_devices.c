@@ -100,6 +100,10 @@ void doctor_devices(haly_instance *instance)
             continue;
         }
         snprintf(subject, sizeof subject, "device %s:%u", spec.backend, spec.index);
+        if ((spec.capabilities & (HALY_CAP_OPERATOR_KERNELS | HALY_CAP_PLANS)) == 0) {
+            report(VERDICT_NOTE, subject, NULL, "declares no operators, so none was tried");
+            continue;
+        }
         try_context(instance, device, subject, 0);
         try_context(instance, device, subject, HALY_CONTEXT_MOVABLE);
         if (spec.kind == HALY_DEVICE_CPU)

@@ -25,11 +25,11 @@ shows() {
 }
 
 json_is_whole() {
-    "$TOOL" info --json | python3 -c '
+    HALYARD_BACKEND=^template "$TOOL" info --json | python3 -c '
 import json, sys
 info = json.load(sys.stdin)
 states = {b["name"]: b["state"] for b in info["backends"]}
-assert states["cpu"] == "ready" and states["template"] != "ready", states
+assert states == {"cpu": "ready", "template": "filtered"}, states
 assert all(b["reason"] for b in info["backends"] if b["state"] != "ready")
 device = next(d for d in info["devices"] if d["backend"] == "cpu")
 assert device["memory_bytes"] > 0 and "f32" in device["storage_dtypes"] and device["capabilities"], device
@@ -57,7 +57,9 @@ check "unknown command names the nearest" shows "unknown command \"inof\"; did y
 check "unknown option names the nearest" shows "unknown option \"--jsno\"; did you mean --json" 2 "$TOOL" info --jsno
 check "options that exclude each other" shows "exclude" 2 "$TOOL" info --json --env
 check "info shows cpu ready" shows "^cpu +ready +1 " 0 "$TOOL" info
-check "info says why the template is not ready" shows "^template +unavailable +0 +[a-zA-Z]" 0 "$TOOL" info
+check "info says what HALYARD_BACKEND leaves out" shows "^template +filtered +0 +[a-zA-Z]" 0 env HALYARD_BACKEND=^template "$TOOL" info
+check "a device that can do nothing is not chosen" shows "^cpu:0 " 0 "$TOOL" info --ops
+check "doctor does not take the template for broken" shows "^note +device template:0" 0 "$TOOL" doctor
 check "info shows the device" shows "^cpu:0 " 0 "$TOOL" info
 check "info --json is whole" json_is_whole
 check "info --env shows value and source" shows "^HALYARD_LOG=off" 0 "$TOOL" info --env
