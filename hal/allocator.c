@@ -43,7 +43,7 @@ void allocator_open(struct allocator *allocator, const struct allocator_config *
 }
 
 /* Releases the lock, after giving back what became idle and was dedicated. */
-static void unlock(struct allocator *allocator)
+static inline void unlock(struct allocator *allocator)
 {
     if (UNLIKELY(allocator->retired != NULL))
         segments_give_retired(allocator);
@@ -60,12 +60,11 @@ static void detail_drop(struct chunk_detail *detail)
     free(detail);
 }
 
-/* Makes a chunk that was taken from a pool a live allocation. */
-static void adopt(struct allocator *allocator, struct chunk *chunk, const struct allocation *request,
-                  struct free_pool *own)
+/* Makes a chunk of so many bytes that was taken from a pool a live allocation. */
+static inline void adopt(struct allocator *allocator, struct chunk *chunk, uint64_t bytes,
+                         const struct allocation *request, struct free_pool *own)
 {
     struct allocator_counters *counters = &allocator->counters;
-    const uint64_t bytes = chunk_bytes(chunk);
     struct free_pool *order = NULL;
     if (LIKELY(chunk->pool == &allocator->ready)) {
         counters->cached_bytes -= bytes;
@@ -253,9 +252,43 @@ static haly_status alloc_slowly(struct allocator *allocator, const struct alloca
     return HALY_OK;
 }
 
+/* What nearly every request gets: the chunk of the very size that anybody freed last. */
+static inline struct chunk *take_last(struct allocator *allocator, uint32_t family, uint32_t units, uint64_t *out_bytes)
+{
+    struct chunk **list = free_pool_list(&allocator->ready, family, units), *chunk = *list;
+    if (UNLIKELY(chunk == NULL || chunk->units != units))
+        return NULL;
+    *list = chunk->next;
+    *out_bytes = (uint64_t)units << allocator->unit_shift[family];
+    allocator->ready.bytes -= *out_bytes;
+    return chunk;
+}
+
+static bool alloc_last(struct allocator *allocator, const struct allocation *request, void **out_address)
+{
+    const uint32_t family = request->size > SMALL_MOST, shift = allocator->unit_shift[family];
+    const uint32_t units = (uint32_t)((request->size + (UINT64_C(1) << shift) - 1) >> shift);
+    uint64_t bytes = 0;
+    if (UNLIKELY(request->size > SIZE_MOST || (request->flags & HALY_MEMORY_DEDICATED) != 0 ||
+                 request->timeline != NULL || request->alignment > allocator->alignment))
+        return false;
+    short_lock_acquire(&allocator->lock);
+    struct chunk *chunk = take_last(allocator, family, units, &bytes);
+    if (LIKELY(chunk != NULL)) {
+        allocator->counters.malloc_calls++;
+        allocator->counters.cache_hits++;
+        adopt(allocator, chunk, bytes, request, NULL);
+        *out_address = (void *)(uintptr_t)chunk_address(chunk);
+    }
+    unlock(allocator);
+    return chunk != NULL;
+}
+
 haly_status allocator_alloc(struct allocator *allocator, const struct allocation *request, void **out_address)
 {
     haly_status status = HALY_OK;
+    if (LIKELY(alloc_last(allocator, request, out_address)))
+        return HALY_OK;
     struct chunk_request fit = {
         .family = request->size > SMALL_MOST, .alignment = request->alignment, .latest = UINT64_MAX};
     if (UNLIKELY(request->size > SIZE_MOST))
@@ -279,7 +312,7 @@ haly_status allocator_alloc(struct allocator *allocator, const struct allocation
         own = request->timeline != NULL ? pool_find(allocator, request->timeline) : NULL;
     }
     if (LIKELY(chunk != NULL)) {
-        adopt(allocator, chunk, request, own);
+        adopt(allocator, chunk, chunk_bytes(chunk), request, own);
         *out_address = (void *)(uintptr_t)chunk_address(chunk);
     }
     unlock(allocator);
@@ -312,11 +345,29 @@ static haly_status end_live(struct allocator *allocator, struct chunk *chunk, co
     return HALY_OK;
 }
 
+/* The same for what nothing holds back, no stream's order and no detail concerns. */
+static inline void end_idle(struct allocator *allocator, struct chunk *chunk)
+{
+    const uint64_t bytes = (uint64_t)chunk->units << chunk_segment(chunk)->unit_shift;
+    struct allocator_counters *counters = &allocator->counters;
+    chunk->sequence = 0;
+    free_pool_put(&allocator->ready, chunk, bytes);
+    counters->cached_bytes += bytes;
+    counters->allocated_bytes -= bytes;
+    counters->allocation_count--;
+}
+
 haly_status allocator_free(struct allocator *allocator, struct chunk *chunk, const struct timeline_point *points,
                            uint32_t count)
 {
     short_lock_acquire(&allocator->lock);
     const bool is_live = chunk_is_live(chunk);
+    if (LIKELY(is_live && count == 0 && chunk->pool == NULL && chunk->detail == NULL &&
+               !chunk_segment(chunk)->is_dedicated)) {
+        end_idle(allocator, chunk);
+        unlock(allocator);
+        return HALY_OK;
+    }
     const haly_status status = LIKELY(is_live) ? end_live(allocator, chunk, points, count) : HALY_OK;
     unlock(allocator);
     return LIKELY(is_live) ? status : fail_not_live();

@@ -6,11 +6,6 @@
 #define QUICK_SEARCH 8
 #define FIT_SEARCH 32
 
-static struct chunk **quick_list(struct free_pool *pool, uint32_t family, uint32_t units)
-{
-    return &pool->quick[family][units % QUICK_LISTS];
-}
-
 /* Eight bins for each power of two. */
 static uint32_t bin_index(uint32_t units)
 {
@@ -25,19 +20,9 @@ static void set_state(struct chunk *chunk, enum chunk_state state)
     atomic_store_explicit(&chunk->state, (uint8_t)state, memory_order_release);
 }
 
-void free_pool_put(struct free_pool *pool, struct chunk *chunk)
-{
-    struct chunk **list = quick_list(pool, chunk_segment(chunk)->family, chunk->units);
-    chunk->pool = pool;
-    chunk->next = *list;
-    *list = chunk;
-    pool->bytes += chunk_bytes(chunk);
-    set_state(chunk, CHUNK_QUICK);
-}
-
 struct chunk *free_pool_take_same(struct free_pool *pool, const struct chunk_request *request)
 {
-    struct chunk **link = quick_list(pool, request->family, request->units);
+    struct chunk **link = free_pool_list(pool, request->family, request->units);
     for (int i = 0; i < QUICK_SEARCH && *link != NULL; i++, link = &(*link)->next) {
         struct chunk *chunk = *link;
         if (chunk->units != request->units || chunk->sequence > request->latest ||

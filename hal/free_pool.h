@@ -40,8 +40,21 @@ struct chunk_request {
     uint64_t latest; /* chunks freed later in their stream do not serve */
 };
 
-/* Puts a chunk on the quick list of its size. */
-void free_pool_put(struct free_pool *pool, struct chunk *chunk);
+static inline struct chunk **free_pool_list(struct free_pool *pool, uint32_t family, uint32_t units)
+{
+    return &pool->quick[family][units % QUICK_LISTS];
+}
+
+/* Puts a chunk of so many bytes on the quick list of its size. */
+static inline void free_pool_put(struct free_pool *pool, struct chunk *chunk, uint64_t bytes)
+{
+    struct chunk **list = free_pool_list(pool, chunk_segment(chunk)->family, chunk->units);
+    chunk->pool = pool;
+    chunk->next = *list;
+    *list = chunk;
+    pool->bytes += bytes;
+    atomic_store_explicit(&chunk->state, CHUNK_QUICK, memory_order_release);
+}
 
 /* Takes a chunk of the very size off its quick list; NULL when there is none. */
 struct chunk *free_pool_take_same(struct free_pool *pool, const struct chunk_request *request);

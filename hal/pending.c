@@ -79,10 +79,11 @@ static void want(struct free_pool *pool, uint64_t sequence)
 void chunk_make_ready(struct allocator *allocator, struct chunk *chunk)
 {
     struct segment *segment = chunk_segment(chunk);
-    allocator->counters.cached_bytes += chunk_bytes(chunk);
+    const uint64_t bytes = chunk_bytes(chunk);
+    allocator->counters.cached_bytes += bytes;
     chunk->sequence = 0;
     if (LIKELY(!segment->is_dedicated)) {
-        free_pool_put(&allocator->ready, chunk);
+        free_pool_put(&allocator->ready, chunk, bytes);
         return;
     }
     atomic_store_explicit(&chunk->state, CHUNK_RETIRED, memory_order_release);
@@ -158,7 +159,7 @@ static haly_status wait_in_pool(struct allocator *allocator, struct chunk *chunk
     chunk->sequence = point->sequence;
     want(pool, point->sequence);
     allocator->counters.pending_bytes += chunk_bytes(chunk);
-    free_pool_put(pool, chunk);
+    free_pool_put(pool, chunk, chunk_bytes(chunk));
     return HALY_OK;
 }
 

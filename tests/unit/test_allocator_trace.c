@@ -7,7 +7,7 @@
 #include <pthread.h>
 #include <sched.h>
 
-#define LIVE_MOST 256
+#define LIVE_MOST 256U
 #define GHOST_MOST 4096
 #define TRACE_STREAMS 4
 #define WAIT_MOST 1024
@@ -165,7 +165,7 @@ static void step(struct model *model)
         step_wait(model, stream);
         break;
     default:
-        if (model->live_count < LIVE_MOST && draw(model, 2 * LIVE_MOST) >= model->live_count + LIVE_MOST / 2)
+        if (model->live_count < LIVE_MOST && draw(model, 2U * LIVE_MOST) >= model->live_count + LIVE_MOST / 2)
             step_alloc(model);
         else if (model->live_count > 0)
             step_free(model);
