@@ -158,10 +158,11 @@ CTS_CASE(event, host_calls_of_a_dependent_stream_are_told_the_failure, "STR-004 
     haly_event *event = cts_event(t);
     cts_recorder *recorder = cts_recorder_new(t);
     t->is_broken = 1;
+    CTS_OK(cts_note(t, other, recorder, 1));
+    cts_sync(t, other); /* before the failure: it is told what the stream knows when it runs */
     cts_gate *gate = cts_hold(t, t->stream);
     CTS_OK(cts_break(t, t->stream, NUMBER));
     CTS_OK(haly_event_record(event, t->stream));
-    CTS_OK(cts_note(t, other, recorder, 1));
     CTS_OK(haly_stream_wait(other, event));
     CTS_OK(cts_note(t, other, recorder, 2));
     cts_open(t, gate);

@@ -99,7 +99,7 @@ CTS_CASE_HOST(selection, a_list_with_one_unknown_backend_is_an_error, "INST-002"
     CTS_MESSAGE("nosuchbackend");
 }
 
-CTS_CASE_HOST(selection, malformed_backend_lists_are_invalid_and_the_variable_is_named, "CFG-001 INST-002")
+CTS_CASE_HOST(selection, malformed_backend_lists_are_invalid_and_the_parameter_is_named, "CFG-001 INST-002")
 {
     static const char *const lists[] = {",", "cpu,,cuda", "CPU", "^", "cpu,^cuda", "../cpu", "a b", "cpu,cpu"};
     for (unsigned i = 0; i < sizeof lists / sizeof lists[0]; i++) {
@@ -107,7 +107,8 @@ CTS_CASE_HOST(selection, malformed_backend_lists_are_invalid_and_the_variable_is
         const haly_status status = cts_try_instance(t, &(haly_param){"backend", lists[i]}, 1, &instance);
         t->failures_expected++;
         CTS_CHECK(status == HALY_ERR_INVALID, "\"%s\": %s", lists[i], haly_status_name(status));
-        CTS_MESSAGE("HALYARD_BACKEND");
+        CTS_MESSAGE("\"backend\"");
+        CTS_MESSAGE(lists[i]);
     }
 }
 
@@ -119,7 +120,7 @@ CTS_CASE_HOST(selection, a_search_path_with_a_relative_or_empty_element_is_refus
         const haly_status status = cts_try_instance(t, &(haly_param){"backend_path", paths[i]}, 1, &instance);
         t->failures_expected++;
         CTS_CHECK(status == HALY_ERR_INVALID, "\"%s\": %s", paths[i], haly_status_name(status));
-        CTS_MESSAGE("HALYARD_BACKEND_PATH");
+        CTS_MESSAGE("\"backend_path\"");
     }
 }
 
@@ -129,11 +130,18 @@ CTS_CASE_HOST(selection, an_unknown_parameter_is_invalid_and_named, "CFG-001")
     CTS_INVALID(cts_try_instance(t, &(haly_param){"bakend_path", "/x"}, 1, &instance));
     CTS_MESSAGE("bakend_path");
     CTS_INVALID(cts_try_instance(t, &(haly_param){"", "x"}, 1, &instance));
-    CTS_INVALID(cts_try_instance(t, &(haly_param){NULL, "x"}, 1, &instance));
+    const haly_param nameless = {NULL, "x"}, worthless = {"mem_limit", NULL};
+    haly_instance_desc desc = {HALY_INSTANCE_DESC_INIT, .params = &nameless, .param_count = 1,
+                               .param_size = sizeof(haly_param)};
+    CTS_INVALID(haly_instance_create(&desc, &instance));
+    desc.params = &worthless;
+    CTS_INVALID(haly_instance_create(&desc, &instance));
+    desc.params = NULL;
+    CTS_INVALID(haly_instance_create(&desc, &instance));
     CTS_TRUE(instance == NULL);
 }
 
-CTS_CASE_HOST(selection, a_value_outside_its_grammar_is_invalid_and_the_variable_is_named, "CFG-001")
+CTS_CASE_HOST(selection, a_value_outside_its_grammar_is_invalid_and_the_variable_or_parameter_is_named, "CFG-001")
 {
     static const haly_param wrong[] = {{"mem_limit", "lots"}, {"mem_limit", "-1"},
                                        {"mem_limit", "4XiB"}, {"log", "loud"},
@@ -145,7 +153,11 @@ CTS_CASE_HOST(selection, a_value_outside_its_grammar_is_invalid_and_the_variable
         const haly_status status = cts_try_instance(t, &wrong[i], 1, &instance);
         t->failures_expected++;
         CTS_CHECK(status == HALY_ERR_INVALID, "%s=%s: %s", wrong[i].name, wrong[i].value, haly_status_name(status));
+        CTS_MESSAGE(wrong[i].name);
+        (void)setenv(variables[i], wrong[i].value, 1);
+        CTS_INVALID(haly_instance_create(NULL, &instance));
         CTS_MESSAGE(variables[i]);
+        (void)unsetenv(variables[i]);
     }
 }
 

@@ -28,7 +28,10 @@ CTS_CASE(interop, native_handles_are_given_or_refused_with_a_reason, "NAT-001 CT
 {
     check_native(t, t->context);
     check_native(t, t->stream);
-    check_native(t, cts_event(t));
+    haly_event *event = cts_event(t);
+    CTS_OK(haly_event_record(event, t->stream));
+    cts_sync(t, t->stream);
+    check_native(t, event);
 }
 
 CTS_CASE(interop, only_objects_with_native_handles_are_asked_for_them, "NAT-001 ABI-005")
@@ -72,11 +75,14 @@ CTS_CASE(interop, collectives_check_their_handles_first, "COM-001 ABI-005")
     CTS_INVALID(haly_comm_id_create(NULL, id));
     CTS_INVALID(
         haly_comm_create((haly_context *)t->stream, &(haly_comm_desc){HALY_COMM_DESC_INIT}, &(haly_comm *){NULL}));
-    CTS_INVALID(haly_all_reduce(t->stream, NULL, device, device, 4, HALY_F32, HALY_REDUCE_SUM));
-    CTS_INVALID(haly_all_gather(t->stream, (haly_comm *)t->context, device, device, 4, HALY_F32));
-    CTS_INVALID(haly_reduce_scatter(NULL, NULL, device, device, 4, HALY_F32, HALY_REDUCE_SUM));
-    CTS_INVALID(haly_broadcast(t->stream, NULL, device, device, 4, HALY_F32, 0));
-    CTS_INVALID(haly_send(t->stream, NULL, device, 4, HALY_F32, 0));
-    CTS_INVALID(haly_recv(t->stream, NULL, device, 4, HALY_F32, 0));
+    haly_stream *const wrong[2] = {NULL, (haly_stream *)t->context};
+    for (unsigned i = 0; i < 2; i++) {
+        CTS_INVALID(haly_all_reduce(wrong[i], NULL, device, device, 4, HALY_F32, HALY_REDUCE_SUM));
+        CTS_INVALID(haly_all_gather(wrong[i], NULL, device, device, 4, HALY_F32));
+        CTS_INVALID(haly_reduce_scatter(wrong[i], NULL, device, device, 4, HALY_F32, HALY_REDUCE_SUM));
+        CTS_INVALID(haly_broadcast(wrong[i], NULL, device, device, 4, HALY_F32, 0));
+        CTS_INVALID(haly_send(wrong[i], NULL, device, 4, HALY_F32, 0));
+        CTS_INVALID(haly_recv(wrong[i], NULL, device, 4, HALY_F32, 0));
+    }
     CTS_OK(haly_stream_query(t->stream));
 }

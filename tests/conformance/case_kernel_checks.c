@@ -107,7 +107,8 @@ CASE_KERNEL(what_is_no_image_at_all_is_refused, "KRN-002")
     CTS_CHECK(status == HALY_ERR_CORRUPT || status == HALY_ERR_UNSUPPORTED, "got %s", haly_status_name(status));
     const haly_module_desc forced = {HALY_MODULE_DESC_INIT, .format = HALY_MODULE_HOST_OBJECT, .data = text,
                                      .size = sizeof text};
-    CTS_STATUS(HALY_ERR_CORRUPT, haly_module_load(t->context, &forced, &module));
+    const haly_status other = haly_module_load(t->context, &forced, &module);
+    CTS_CHECK(other == HALY_ERR_CORRUPT || other == HALY_ERR_UNSUPPORTED, "got %s", haly_status_name(other));
     CTS_TRUE(module == NULL);
 }
 
@@ -120,9 +121,10 @@ CASE_KERNEL(files_that_cannot_be_read_say_why, "KRN-002")
     CTS_INVALID(haly_module_load_file(t->context, NULL, &module));
     CTS_INVALID(haly_module_load(t->context, NULL, &module));
     CTS_INVALID(haly_module_load(t->context, &(haly_module_desc){HALY_MODULE_DESC_INIT}, &module));
-    CTS_INVALID(haly_module_load(
-        t->context,
-        &(haly_module_desc){HALY_MODULE_DESC_INIT, .data = "x", .size = 1, .format = (haly_module_format)77}, &module));
+    CTS_STATUS(HALY_ERR_UNSUPPORTED, haly_module_load(t->context,
+                                                      &(haly_module_desc){HALY_MODULE_DESC_INIT, .data = "x", .size = 1,
+                                                                          .format = (haly_module_format)77},
+                                                      &module));
     CTS_TRUE(module == NULL);
 }
 
@@ -234,6 +236,21 @@ CASE_KERNEL(host_memory_is_an_argument_only_where_addresses_are_native, "KRN-004
     CTS_OK(launch_vector_add(t, kernel, &nothing, host, z)); /* accepted; what the device makes of it is its own */
 }
 
+CASE_KERNEL(pinned_memory_is_an_argument, "KRN-004 MEM-010")
+{
+    const haly_launch_desc desc = {HALY_LAUNCH_DESC_INIT, .grid = {1}, .group = {16}};
+    haly_kernel *kernel = cts_kernel(t, "cts_basic.so", "vector_add");
+    float *x = NULL, got = 0;
+    void *z = cts_device(t, 64);
+    CTS_OK(haly_host_alloc(t->context, 64, (void **)&x));
+    x[0] = 1.5F;
+    CTS_OK(launch_vector_add(t, kernel, &desc, x, z));
+    cts_sync(t, t->stream);
+    cts_download(t, &got, z, 4);
+    CTS_CHECK(got == 3, "got %g", (double)got);
+    CTS_OK(haly_host_free(t->context, x));
+}
+
 CASE_KERNEL(a_group_beyond_the_limits_is_invalid_and_the_limit_is_named, "KRN-004")
 {
     haly_kernel *kernel = cts_kernel(t, "cts_basic.so", "vector_add");
@@ -244,8 +261,6 @@ CASE_KERNEL(a_group_beyond_the_limits_is_invalid_and_the_limit_is_named, "KRN-00
     CTS_INVALID(launch_vector_add(t, kernel, &items, x, z));
     const haly_launch_desc product = {HALY_LAUNCH_DESC_INIT, .grid = {1}, .group = {65536, 65536, 1}};
     CTS_INVALID(launch_vector_add(t, kernel, &product, x, z)); /* 2^32 items: must not wrap to 0 */
-    const haly_launch_desc zero = {HALY_LAUNCH_DESC_INIT, .grid = {1}, .group = {0, 4, 0}};
-    CTS_INVALID(launch_vector_add(t, kernel, &zero, x, z));
     for (unsigned i = 0; i < 3; i++) {
         haly_launch_desc dimension = {HALY_LAUNCH_DESC_INIT, .grid = {1}, .group = {1, 1, 1}};
         if (t->spec.max_group[i] == UINT32_MAX)
