@@ -148,8 +148,8 @@ struct haly_rows {
 };
 
 /**
- * softmax_{dt}: operands 0 = x, 1 = y; y may be x. Error 4e-7 relative + n * 1e-38, then one rounding to {dt}. A row
- * with a NaN, with +infinity, or of -infinity alone gives NaN throughout.
+ * softmax_{dt}: operands 0 = x, 1 = y; y may be x. Relative error 4e-7 + 6e-8 * (largest - x), absolute n * 1e-38, then
+ * one rounding to {dt}. A row with a NaN, with +infinity, or of -infinity alone gives NaN throughout.
  *
  * argmax_{dt}: operands 0 = x, 1 = y (i64). Exact: the first of the largest (the last with select_last); -0 equals 0;
  * NaN counts as the largest. n must not be 0.
