@@ -7,7 +7,7 @@
 #include <string.h>
 
 #include "event.h"
-#include "host_thread.h"
+#include "host_threads.h"
 #include "process.h"
 #include "staging.h"
 
@@ -15,7 +15,7 @@
 #define SHORTEST_PAUSE 20000U
 #define LONGEST_PAUSE 1000000U
 
-/* A host call on its way to the host thread and back. */
+/* A host call on its way to a host thread and back. */
 enum call_stage { CALL_NOT_STARTED, CALL_RUNNING, CALL_RETURNED };
 
 /* Records of one submit that were not issued yet. */
@@ -39,7 +39,7 @@ struct service {
     pthread_cond_t progress; /* something was issued */
     haly_stream *streams;    /* those deferred now */
     bool stopping;
-    struct host_thread host;
+    struct host_threads host;
     struct staging staging; /* used by the thread alone */
 };
 
@@ -74,7 +74,7 @@ static void mark_executed(struct timeline *timeline, uint64_t sequence)
     atomic_store_explicit(&timeline->issued, sequence, memory_order_release);
 }
 
-/* On the host thread. */
+/* On a host thread. */
 static void run_host_call(struct host_job *job)
 {
     struct deferred *deferred = (struct deferred *)((char *)job - offsetof(struct deferred, job));
@@ -103,7 +103,7 @@ static bool advance_call(struct service *service, struct deferred *deferred)
     if (deferred->stage == CALL_NOT_STARTED) {
         deferred->job.run = run_host_call;
         deferred->stage = CALL_RUNNING;
-        if (host_thread_queue(&service->host, &deferred->job) != HALY_OK)
+        if (host_threads_queue(&service->host, &deferred->job) != HALY_OK)
             run_host_call(&deferred->job); /* exactly once, even without a thread of its own */
     }
     if (deferred->stage != CALL_RETURNED)
@@ -249,7 +249,7 @@ static haly_status service_start(haly_context *context, struct service **out_ser
     pthread_mutex_init(&service->lock, NULL);
     pthread_cond_init(&service->work, NULL);
     pthread_cond_init(&service->progress, NULL);
-    host_thread_init(&service->host);
+    host_threads_init(&service->host);
     const haly_status status = process_thread_start(&service->thread, "haly-service", run, service);
     if (status != HALY_OK) {
         free(service);
@@ -373,7 +373,7 @@ static void stop(struct service *service)
     pthread_cond_broadcast(&service->progress);
     pthread_mutex_unlock(&service->lock);
     pthread_join(service->thread, NULL);
-    host_thread_end(&service->host);
+    host_threads_end(&service->host);
 }
 
 void service_end(haly_context *context)

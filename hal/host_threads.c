@@ -1,20 +1,23 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The thread for host calls. */
-#include "host_thread.h"
+/* Threads for host calls. */
+#include "host_threads.h"
 
 #include "process.h"
 
 static void *run(void *argument)
 {
-    struct host_thread *host = argument;
+    struct host_threads *host = argument;
     pthread_mutex_lock(&host->lock);
     while (!host->stopping) {
         struct host_job *job = host->first;
         if (job == NULL) {
+            host->idle++;
             pthread_cond_wait(&host->changed, &host->lock);
+            host->idle--;
             continue;
         }
         host->first = job->next;
+        host->queued--;
         pthread_mutex_unlock(&host->lock);
         job->run(job);
         pthread_mutex_lock(&host->lock);
@@ -23,21 +26,29 @@ static void *run(void *argument)
     return NULL;
 }
 
-void host_thread_init(struct host_thread *host)
+void host_threads_init(struct host_threads *host)
 {
-    *host = (struct host_thread){.has_thread = false};
+    *host = (struct host_threads){.count = 0};
     pthread_mutex_init(&host->lock, NULL);
     pthread_cond_init(&host->changed, NULL);
 }
 
-haly_status host_thread_queue(struct host_thread *host, struct host_job *job)
+/* A thread for one more job, unless one is free for it: an idle one may be on its way to an earlier job. Under the
+ * lock. */
+static haly_status add_thread(struct host_threads *host)
 {
-    haly_status status = HALY_OK;
+    if (host->idle > host->queued || host->count == HOST_THREADS)
+        return HALY_OK;
+    const haly_status status = process_thread_start(&host->threads[host->count], "haly-host", run, host);
+    if (status == HALY_OK)
+        host->count++;
+    return host->count > 0 ? HALY_OK : status;
+}
+
+haly_status host_threads_queue(struct host_threads *host, struct host_job *job)
+{
     pthread_mutex_lock(&host->lock);
-    if (!host->has_thread) {
-        status = process_thread_start(&host->thread, "haly-host", run, host);
-        host->has_thread = status == HALY_OK;
-    }
+    const haly_status status = add_thread(host);
     if (status == HALY_OK) {
         job->next = NULL;
         if (host->first != NULL)
@@ -45,21 +56,21 @@ haly_status host_thread_queue(struct host_thread *host, struct host_job *job)
         else
             host->first = job;
         host->last = job;
+        host->queued++;
         pthread_cond_signal(&host->changed);
     }
     pthread_mutex_unlock(&host->lock);
     return status;
 }
 
-void host_thread_end(struct host_thread *host)
+void host_threads_end(struct host_threads *host)
 {
     pthread_mutex_lock(&host->lock);
-    const bool must_join = host->has_thread;
     host->stopping = true;
-    pthread_cond_signal(&host->changed);
+    pthread_cond_broadcast(&host->changed);
     pthread_mutex_unlock(&host->lock);
-    if (must_join)
-        pthread_join(host->thread, NULL);
+    for (uint32_t i = 0; i < host->count; i++)
+        pthread_join(host->threads[i], NULL);
     pthread_mutex_destroy(&host->lock);
     pthread_cond_destroy(&host->changed);
 }
