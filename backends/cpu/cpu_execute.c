@@ -21,7 +21,6 @@ struct run {
     struct cpu_queue *queue;
     const struct cpu_runner *runner;
     uint64_t since_clock;    /* nanoseconds of work since the clock was looked at */
-    bool has_failed;         /* the stream */
     struct cpu_queue *other; /* that the head waits for */
     uint64_t other_sequence;
 };
@@ -107,7 +106,6 @@ static enum cpu_run run_wait(struct run *run, struct cpu_queued_wait *record, ui
         cpu_core->stream_failed(queue->token, sequence, HALY_ERR_ABANDONED, HALY_SCOPE_STREAM, HALY_RECOVER_RECREATE, 0,
                                 "the stream it waited for was abandoned");
     cpu_queue_release(other);
-    run->has_failed = has_failed(queue, sequence);
     return CPU_RUN_DONE;
 }
 
@@ -115,7 +113,7 @@ static enum cpu_run run_wait(struct run *run, struct cpu_queued_wait *record, ui
 static enum cpu_run run_work(struct run *run, const haly_command *record, uint64_t sequence)
 {
     struct cpu_queue *queue = run->queue;
-    if (run->has_failed)
+    if (has_failed(queue, sequence))
         return CPU_RUN_DONE;
     const struct cpu_work work = {queue, queue->threads, run->runner->moment};
     const uint64_t next = cpu_record_run(&work, record, queue->resume, sequence);
@@ -138,7 +136,6 @@ static enum cpu_run run_entry(struct run *run, struct cpu_entry *entry)
         return run_wait(run, (struct cpu_queued_wait *)record, entry->sequence);
     case HALY_COMMAND_HOST_CALL:
         run_host_call(run->queue, (const haly_command_host_call *)record, entry->sequence);
-        run->has_failed = has_failed(run->queue, entry->sequence);
         return CPU_RUN_DONE;
     default:
         return run_work(run, record, entry->sequence);
@@ -158,7 +155,7 @@ static bool is_late(struct run *run)
  * cannot. */
 static bool must_leave(const struct run *run, const haly_command *record, uint64_t cost)
 {
-    if (run->runner->may_take_long || run->has_failed)
+    if (run->runner->may_take_long)
         return false;
     if (record->kind == HALY_COMMAND_HOST_CALL)
         return true;
@@ -169,7 +166,6 @@ static bool must_leave(const struct run *run, const haly_command *record, uint64
 static enum cpu_run run_owned(struct run *run)
 {
     struct cpu_queue *queue = run->queue;
-    run->has_failed = has_failed(queue, atomic_load_explicit(&queue->completed, memory_order_relaxed) + 1);
     while (atomic_load_explicit(&queue->completed, memory_order_relaxed) < run->runner->until) {
         struct cpu_entry *entry = cpu_ring_peek(&queue->ring);
         if (entry == NULL || UNLIKELY(atomic_load_explicit(&queue->is_abandoned, memory_order_relaxed)))

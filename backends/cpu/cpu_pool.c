@@ -217,9 +217,9 @@ bool cpu_pool_start(void)
     return count > 0;
 }
 
-void cpu_pool_relieve(void)
+void cpu_pool_keep_spare(void)
 {
-    if (atomic_load(&pool.ready) == 0 || atomic_load(&pool.searching) != 0 || atomic_load(&pool.parked) != 0)
+    if (LIKELY(atomic_load(&pool.searching) != 0 || atomic_load(&pool.parked) != 0))
         return;
     pthread_mutex_lock(&pool.lock);
     const uint32_t count = atomic_load(&pool.count);
@@ -229,6 +229,12 @@ void cpu_pool_relieve(void)
             atomic_store(&pool.wanted, count + 1);
     }
     pthread_mutex_unlock(&pool.lock);
+}
+
+void cpu_pool_relieve(void)
+{
+    if (atomic_load(&pool.ready) != 0)
+        cpu_pool_keep_spare();
 }
 
 /* After a fork the child has none of the parent's threads, and its locks may stand as they did at that moment. */

@@ -50,8 +50,11 @@ void cpu_pool_reserve(uint32_t threads);
 /* Starts the threads asked for unless they run already. False when not even one could be started. */
 bool cpu_pool_start(void);
 
-/* Starts one more worker if queues are listed and every worker is busy: for work that only a worker may do, while all
- * of them are inside host calls that do not end. */
+/* Comes before work that may block its thread for any time, a host call: sees to it that another worker is there for
+ * the other streams, and starts one more if all are busy. That one computes nothing beyond what `threads` allows. */
+void cpu_pool_keep_spare(void);
+
+/* The same, if queues are listed that nobody looks at. */
 void cpu_pool_relieve(void);
 
 /* Whether a worker is awake and looks for work. */
