@@ -122,18 +122,23 @@ CTS_CASE(event, an_event_may_move_to_another_stream_while_it_is_pending, "EVT-00
 
 CTS_CASE(event, a_wait_binds_to_the_latest_record_before_it, "EVT-001 EVT-004")
 {
+    enum { SIZE = 4 << 20 };
     haly_stream *slow = cts_stream(t), *bound_early = cts_stream(t), *bound_late = cts_stream(t);
     haly_event *event = cts_event(t);
-    cts_gate *first = cts_hold(t, t->stream);
+    const uint8_t byte = 1;
+    char *memory = cts_device(t, 2 * SIZE);
+    for (unsigned i = 0; i < 20; i++) { /* so that neither record nor wait is over before the next record is made */
+        CTS_OK(haly_fill(t->stream, memory, &byte, 1, SIZE));
+        CTS_OK(haly_fill(bound_early, memory + SIZE, &byte, 1, SIZE));
+    }
     CTS_OK(haly_event_record(event, t->stream));
     CTS_OK(haly_stream_wait(bound_early, event));
-    cts_gate *second = cts_hold(t, slow);
+    cts_gate *gate = cts_hold(t, slow);
     CTS_OK(haly_event_record(event, slow)); /* changes nothing for the wait above */
     CTS_OK(haly_stream_wait(bound_late, event));
-    cts_open(t, first);
     cts_sync(t, bound_early);
     CTS_STATUS(HALY_NOT_READY, haly_stream_query(bound_late));
-    cts_open(t, second);
+    cts_open(t, gate);
     cts_sync(t, bound_late);
 }
 
