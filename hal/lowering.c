@@ -52,22 +52,37 @@ static bool has_elements(const haly_tensor *tensor)
     return tensor->dtype != HALY_DTYPE_NONE && tensor_elements(tensor) > 0;
 }
 
-/* Tensors without elements stay NULL: their address means nothing and must not reach a device. */
+/* The address that stands in for tensors without elements, which nobody reads: their own means nothing and must not
+ * reach a device, and kernels may not do arithmetic on NULL. Some output has elements, or there would be no launch. */
+static uint32_t stand_in(const struct op_call *call)
+{
+    for (uint32_t i = 0; i < call->desc.output_count; i++)
+        if (has_elements(&call->outputs[i]))
+            return call->desc.input_count + i;
+    return call->desc.input_count;
+}
+
+static struct address_patch patch_of(const struct op_call *call, uint32_t slot, int64_t elements)
+{
+    const haly_tensor *tensor = op_tensor(call, slot);
+    if (!has_elements(tensor))
+        return (struct address_patch){.address = stand_in(call)};
+    return (struct address_patch){.address = slot < OP_INPUTS ? slot : call->desc.input_count + slot - OP_INPUTS,
+                                  .bytes = bytes_of(tensor, elements)};
+}
+
 static haly_status add_addresses(struct lowering *lowering, const haly_kernel *kernel, const struct launch *launch,
                                  uint32_t arguments_at)
 {
-    const struct op_call *call = lowering->call;
     struct launch_set *set = lowering->set;
     TRY(grow((void **)&set->addresses, (set->address_count + LAUNCH_ADDRESSES) * sizeof *set->addresses, "a plan"));
     for (uint32_t i = 0; i < launch->address_count; i++) {
         const uint32_t slot = launch->slots[i];
-        if (slot == NO_SLOT || !has_elements(op_tensor(call, slot)))
+        if (slot == NO_SLOT)
             continue;
-        set->addresses[set->address_count++] = (struct address_patch){
-            .offset = arguments_at + kernel->arguments[i].offset,
-            .address = slot < OP_INPUTS ? slot : call->desc.input_count + slot - OP_INPUTS,
-            .bytes = bytes_of(op_tensor(call, slot), launch->elements[i]),
-        };
+        struct address_patch patch = patch_of(lowering->call, slot, launch->elements[i]);
+        patch.offset = arguments_at + kernel->arguments[i].offset;
+        set->addresses[set->address_count++] = patch;
     }
     return HALY_OK;
 }
