@@ -64,6 +64,10 @@ check() {
 # record_junit FILE: every test of a JUnit report of ctest's or halyard-cts'.
 record_junit() {
     local verdict name reason
+    if [ ! -s "$1" ]; then
+        fail "$(basename "$1")" "no report was written"
+        return 0
+    fi
     while IFS=$'\t' read -r verdict name reason; do
         record "$verdict" "$name" "$reason"
     done < <(python3 "$ROOT/ci/junit.py" "$1")
