@@ -135,6 +135,31 @@ static void a_window_is_as_large_as_was_asked_or_refused(void **state)
     fixture_close(f);
 }
 
+struct resolve_row {
+    const void *address;
+    uint64_t size;
+    haly_status status;
+    haly_memory_class memory_class;
+    const char *message; /* part of it, for failures */
+};
+
+static void check_row(haly_context *context, size_t i, const struct resolve_row *row)
+{
+    struct memory_view view = {NULL, HALY_MEMORY_CLASS_MAX_ENUM, NULL};
+    const haly_status status = memory_resolve(context, row->address, row->size, "dst", &view);
+    if (status != row->status)
+        fail_msg("row %zu: status %d", i, (int)status);
+    if (status != HALY_OK) {
+        if (strstr(error_detail()->message, row->message) == NULL)
+            fail_msg("row %zu: \"%s\"", i, error_detail()->message);
+        return;
+    }
+    if (view.memory_class != row->memory_class)
+        fail_msg("row %zu: class %d", i, (int)view.memory_class);
+    assert_ptr_equal(view.native, row->address);
+    assert_ptr_equal(view.context, view.memory_class == HALY_MEMORY_UNKNOWN ? NULL : context);
+}
+
 static void resolve_tells_ranges_apart(void **state)
 {
     enum { SIZE = 100000 };
@@ -148,13 +173,7 @@ static void resolve_tells_ranges_apart(void **state)
     assert_ok(haly_host_register(f->context, given, 1 << 16));
     fake.foreign = local + 32;
     const char *end = (const char *)(uintptr_t)(address_find(live)->base + address_find(live)->bytes);
-    const struct {
-        const void *address;
-        uint64_t size;
-        haly_status status;
-        haly_memory_class memory_class;
-        const char *message;
-    } rows[] = {
+    const struct resolve_row rows[] = {
         {live, SIZE, HALY_OK, HALY_MEMORY_DEVICE, NULL},
         {live + 1, SIZE - 1, HALY_OK, HALY_MEMORY_DEVICE, NULL},
         {live + SIZE - 1, 1, HALY_OK, HALY_MEMORY_DEVICE, NULL},
@@ -184,21 +203,8 @@ static void resolve_tells_ranges_apart(void **state)
         {(char *)given + 100, 200, HALY_OK, HALY_MEMORY_REGISTERED, NULL},
         {(char *)given + 100, 1 << 16, HALY_OK, HALY_MEMORY_UNKNOWN, NULL}, /* not all of it is registered */
     };
-    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
-        struct memory_view view = {NULL, HALY_MEMORY_CLASS_MAX_ENUM, NULL};
-        const haly_status status = memory_resolve(f->context, rows[i].address, rows[i].size, "dst", &view);
-        if (status != rows[i].status)
-            fail_msg("row %zu: status %d", i, (int)status);
-        if (status != HALY_OK) {
-            if (strstr(error_detail()->message, rows[i].message) == NULL)
-                fail_msg("row %zu: \"%s\"", i, error_detail()->message);
-            continue;
-        }
-        if (view.memory_class != rows[i].memory_class)
-            fail_msg("row %zu: class %d", i, (int)view.memory_class);
-        assert_ptr_equal(view.native, rows[i].address);
-        assert_ptr_equal(view.context, view.memory_class == HALY_MEMORY_UNKNOWN ? NULL : f->context);
-    }
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++)
+        check_row(f->context, i, &rows[i]);
     assert_ok(haly_host_unregister(f->context, given));
     test_free(given);
     assert_ok(haly_free(f->context, last));
