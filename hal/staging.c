@@ -16,6 +16,24 @@ struct rectangle {
     uint64_t dst_pitch, src_pitch, width, height;
 };
 
+static haly_status take_chunk(struct staging *staging, haly_context *context, int chunk)
+{
+    if (staging->chunks[chunk] != NULL)
+        return HALY_OK;
+    TRY_BACKEND(context->device->backend->name,
+                context->backend->host_alloc(context->block, CHUNK_BYTES, &staging->chunks[chunk]));
+    memory_note_pinned(context, CHUNK_BYTES);
+    return HALY_OK;
+}
+
+static void give_chunk(struct staging *staging, haly_context *context, int chunk)
+{
+    if (staging->chunks[chunk] == NULL)
+        return;
+    context->backend->host_free(context->block, staging->chunks[chunk], CHUNK_BYTES);
+    memory_note_pinned(context, -(int64_t)CHUNK_BYTES);
+}
+
 static haly_status staging_begin(struct staging *staging, haly_context *context)
 {
     const char *backend = context->device->backend->name;
@@ -23,8 +41,7 @@ static haly_status staging_begin(struct staging *staging, haly_context *context)
     if (staging->block != NULL)
         return HALY_OK;
     for (int i = 0; i < 2; i++)
-        if (staging->chunks[i] == NULL)
-            TRY_BACKEND(backend, context->backend->host_alloc(context->block, CHUNK_BYTES, &staging->chunks[i]));
+        TRY(take_chunk(staging, context, i));
     void *block = block_create(context->backend->stream_size);
     if (block == NULL)
         return fail_host_oom("the staging stream", context->backend->stream_size);
@@ -54,14 +71,8 @@ void staging_end(struct staging *staging, haly_context *context)
         block_destroy(staging->block);
     }
     for (int i = 0; i < 2; i++)
-        if (staging->chunks[i] != NULL)
-            context->backend->host_free(context->block, staging->chunks[i], CHUNK_BYTES);
+        give_chunk(staging, context, i);
     *staging = (struct staging){0};
-}
-
-uint64_t staging_pinned_bytes(const struct staging *staging)
-{
-    return (staging->chunks[0] != NULL ? CHUNK_BYTES : 0U) + (staging->chunks[1] != NULL ? CHUNK_BYTES : 0U);
 }
 
 static haly_status wait_for_chunk(struct staging *staging, int chunk)

@@ -17,9 +17,6 @@ struct staging {
 /* Runs a COPY or COPY_2D record (public form) to its end. Blocks. */
 haly_status staging_copy(struct staging *staging, haly_context *context, const haly_command *record);
 
-/* Bytes of host memory pinned for it. */
-uint64_t staging_pinned_bytes(const struct staging *staging);
-
 void staging_end(struct staging *staging, haly_context *context);
 
 #endif
