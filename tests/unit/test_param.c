@@ -174,7 +174,8 @@ static void sizes_numbers_and_truths_are_read(void **state)
     assert_true(param_size(params, "window") == 0);
     const haly_backend_param declared[] = {
         {"threads", "a number", "4", "threads"}, {"strict", "on or off", "On", "x"}, {"lazy", "on or off", "off", "x"}};
-    assert_int_equal(params_declare(params, "fake", declared, 3), HALY_OK);
+    assert_int_equal(params_declare(params, "fake", &(haly_backend_table){.params = declared, .param_count = 3}),
+                     HALY_OK);
     assert_int_equal(param_number(params, "fake.threads"), 4);
     assert_true(param_bool(params, "fake.strict"));
     assert_false(param_bool(params, "fake.lazy"));
@@ -187,14 +188,16 @@ static void backends_read_their_own_from_everywhere(void **state)
     const haly_backend_param declared = {"threads", "a number", "4", "threads"};
     setenv("HALYARD_FAKE_THREADS", "7", 1);
     assert_int_equal(create(NULL, NULL), HALY_OK);
-    assert_int_equal(params_declare(params, "fake", &declared, 1), HALY_OK);
+    assert_int_equal(params_declare(params, "fake", &(haly_backend_table){.params = &declared, .param_count = 1}),
+                     HALY_OK);
     assert_string_equal(param_text(params, "fake.threads"), "7");
     assert_string_equal(param_of_backend("fake", "threads"), "7");
     assert_string_equal(param_of_backend("fake", "nothing"), "");
     struct params *first = params;
     unsetenv("HALYARD_FAKE_THREADS");
     assert_int_equal(create(NULL, NULL), HALY_OK);
-    assert_int_equal(params_declare(params, "fake", &declared, 1), HALY_OK);
+    assert_int_equal(params_declare(params, "fake", &(haly_backend_table){.params = &declared, .param_count = 1}),
+                     HALY_OK);
     assert_string_equal(param_of_backend("fake", "threads"), "4");
     const struct params *before = param_scope(first);
     const char *kept = param_of_backend("fake", "threads");
@@ -221,7 +224,8 @@ static void unknown_variables_are_logged_with_the_nearest(void **state)
     struct log_sink sink = {.fn = keep_line, .level = HALY_LOG_WARN};
     setenv("HALYARD_FAKE_THREDAS", "7", 1);
     assert_int_equal(create(NULL, NULL), HALY_OK);
-    assert_int_equal(params_declare(params, "fake", &declared, 1), HALY_OK);
+    assert_int_equal(params_declare(params, "fake", &(haly_backend_table){.params = &declared, .param_count = 1}),
+                     HALY_OK);
     log_sink_add(&sink);
     assert_int_equal(params_check_unknown(params, NULL, 0), HALY_OK);
     assert_string_equal(logged, "environment variable HALYARD_FAKE_THREDAS means nothing here; did you mean "
@@ -241,12 +245,15 @@ static void what_backends_declare_is_checked(void **state)
     (void)state;
     const haly_backend_param good = {"a_1", "", "", ""}, upper = {"Threads", "", "", ""}, hollow = {"a", NULL, "", ""};
     char why[128];
-    assert_true(params_are_sound(NULL, 0, why, sizeof why));
-    assert_true(params_are_sound(&good, 1, why, sizeof why));
-    assert_false(params_are_sound(NULL, 1, why, sizeof why));
-    assert_false(params_are_sound(&good, 100000, why, sizeof why));
-    assert_false(params_are_sound(&upper, 1, why, sizeof why));
-    assert_false(params_are_sound(&hollow, 1, why, sizeof why));
+    assert_true(params_are_sound(&(haly_backend_table){.params = NULL, .param_count = 0}, why, sizeof why));
+    assert_true(params_are_sound(&(haly_backend_table){.params = &good, .param_count = 1}, why, sizeof why));
+    assert_false(params_are_sound(&(haly_backend_table){.params = NULL, .param_count = 1}, why, sizeof why));
+    assert_false(params_are_sound(&(haly_backend_table){.params = &good, .param_count = 100000}, why, sizeof why));
+    assert_false(params_are_sound(&(haly_backend_table){.params = &upper, .param_count = 1}, why, sizeof why));
+    assert_false(
+        params_are_sound(&(haly_backend_table){.params = &good, .param_count = 1, .param_size = 8}, why, sizeof why));
+    assert_non_null(strstr(why, "8 bytes"));
+    assert_false(params_are_sound(&(haly_backend_table){.params = &hollow, .param_count = 1}, why, sizeof why));
 }
 
 int main(void)
