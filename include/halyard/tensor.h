@@ -33,7 +33,7 @@ static inline haly_tensor haly_tensor_make(haly_dtype dtype, uint32_t rank, cons
     for (uint32_t i = rank; i-- > 0;) {
         tensor.shape[i] = shape[i];
         tensor.strides[i] = stride;
-        stride *= shape[i];
+        stride = (int64_t)((uint64_t)stride * (uint64_t)shape[i]); /* hostile shapes wrap, and are refused later */
     }
     return tensor;
 }
