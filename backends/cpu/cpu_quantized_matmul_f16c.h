@@ -5,10 +5,10 @@
 #define CPU_QUANTIZED_MATMUL_F16C_H
 
 #include <halyard/dtype.h>
-#include <stdint.h>
+#include "cpu_vector.h"
 
 /* scales[b] = {d, m} of `count` blocks; m is meaningless where the format has none. Four bytes fit into any block. */
-static inline void scales_decode(const uint8_t *row, uint32_t format, uint32_t count, float (*scales)[2])
+INLINE void scales_decode(const uint8_t *row, uint32_t format, uint32_t count, float (*scales)[2])
 {
     const uint32_t bytes = format == HALY_Q8_0 ? 34U : format == HALY_Q4_0 ? 18U : 20U;
     for (uint32_t b = 0; b < count; b++) {

@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The quantised matrix product over a vector type that the including file defines: `vec` of 16 floats with vec_zero,
- * vec_load, vec_store, vec_fma(a, b, c) = a * b + c, vec_sum, vec_sum_4, scales_decode and block_decode; TILE_MR rows
- * times TILE_NR columns is how many sums the registers hold.
+ * The quantised matrix product over the vectors of cpu_vector.h. The including file defines scales_decode,
+ * block_decode, and TILE_MR x TILE_NR, how many sums the registers hold.
  *
  * Arithmetic, the same in every path: a weight is dequantised to f32 with one rounding; lane l of a sum takes k = l, l
  * + 16, l + 32 ... in order; vec_sum adds the lanes as a tree by halves (l with l + 8, then + 4, + 2, + 1); then the
@@ -27,9 +26,6 @@
 #define PANEL_DEPTH 384U /* with 16 columns 24 KiB: stays in the first level cache beside six rows of x */
 #define PANEL_ROWS 64U
 
-#define INLINE static inline __attribute__((always_inline))
-#define UNROLLED _Pragma("GCC unroll 8")
-
 INLINE uint32_t block_bytes(uint32_t format)
 {
     return format == HALY_Q8_0 ? 34U : format == HALY_Q4_0 ? 18U : 20U;
@@ -51,7 +47,7 @@ INLINE void few_rows_tile(const struct cpu_qmm *job, uint32_t format, uint64_t m
     for (uint32_t i = 0; i < rows; i++) {
         UNROLLED
         for (uint32_t j = 0; j < columns; j++)
-            sums[i][j] = vec_zero();
+            sums[i][j] = vec_set(0.0f);
     }
     const uint64_t blocks = job->k / BLOCK;
     const uint8_t *weight = job->weight + (int64_t)n * job->weight_stride;
@@ -197,9 +193,12 @@ static __attribute__((noinline)) void panel_finish(const struct cpu_qmm *job, ui
         float *y = job->y + (int64_t)(m + i) * job->y_stride + (int64_t)n;
         uint32_t j = 0;
         for (; j + 4 <= columns; j += 4)
-            vec_sum_4(&panel->sums[i][j], bias + j, y + j);
+            vec_sum_4(vec_load(panel->sums[i][j]), vec_load(panel->sums[i][j + 1]), vec_load(panel->sums[i][j + 2]),
+                      vec_load(panel->sums[i][j + 3]), y + j);
         for (; j < columns; j++)
-            y[j] = vec_sum(vec_load(panel->sums[i][j])) + bias[j];
+            y[j] = vec_sum(vec_load(panel->sums[i][j]));
+        for (j = 0; j < columns; j++)
+            y[j] += bias[j];
     }
 }
 
@@ -209,7 +208,7 @@ INLINE void panel_run(const struct cpu_qmm *job, uint32_t format, uint64_t m, ui
 {
     for (uint32_t i = 0; i < rows; i++)
         for (uint32_t j = 0; j < columns; j++)
-            vec_store(panel->sums[i][j], vec_zero());
+            vec_store(panel->sums[i][j], vec_set(0.0f));
     for (uint64_t k = 0; k < job->k; k += PANEL_DEPTH) {
         const uint32_t depth = (uint32_t)least(job->k - k, PANEL_DEPTH);
         const float *x = job->x + (int64_t)m * job->x_stride + k;
