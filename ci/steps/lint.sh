@@ -44,22 +44,27 @@ tidy_one() {
         return 0
     fi
     rm -f "$stamp"
-    clang-tidy --quiet -p "$TIDY" "$file" 2>"$stamp.err" || {
+    clang-tidy --quiet -p "$TIDY/tidy" "$file" 2>"$stamp.err" || {
         grep -E 'error' "$stamp.err" || true
         return 1
     }
-    mkdir -p "$TIDY/tidy"
     printf '%s %s' "$TIDY_KEY" "$(sha256sum <"$file")" >"$stamp"
 }
 
-# Files that the clang build compiles: the others have no compile command.
+# Files that the clang build compiles, each with its first command: some are compiled several times over, which would
+# multiply the work and find the same.
 tidy_files() {
-    python3 - "$TIDY/compile_commands.json" "$ROOT" <<'PYTHON'
+    python3 - "$TIDY/compile_commands.json" "$ROOT" "$TIDY/tidy/compile_commands.json" <<'PYTHON'
 import json, os, sys
 folders = ("hal/", "backends/", "tools/", "examples/")
+first = {}
 with open(sys.argv[1], encoding="utf-8") as stream:
-    files = {os.path.relpath(entry["file"], sys.argv[2]) for entry in json.load(stream)}
-print("\n".join(sorted(file for file in files if file.startswith(folders))))
+    for entry in json.load(stream):
+        first.setdefault(os.path.relpath(entry["file"], sys.argv[2]), entry)
+chosen = {file: entry for file, entry in sorted(first.items()) if file.startswith(folders)}
+with open(sys.argv[3], "w", encoding="utf-8") as stream:
+    json.dump(list(chosen.values()), stream)
+print("\n".join(chosen))
 PYTHON
 }
 

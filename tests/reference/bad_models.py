@@ -39,7 +39,7 @@ def variants(good, size):
     yield "text.gguf", b"This is not a model.\n" * 8, None, "GGUF|magic", "text file"
     yield "magic_only.gguf", good[:4], None, "truncated|expected", "ends behind the magic"
     yield "truncated_head.gguf", good[:4000], None, "truncated|expected|past", "ends in the metadata"
-    yield "truncated_data.gguf", good[:kind + 4096], None, "truncated|expected|past", "ends in the weights"
+    yield "truncated_data.gguf", good[: 4 << 20], None, "truncated|expected|past", "ends in the weights"
     yield "one_short.gguf", None, size - 1, "truncated|expected|past", "last byte missing"
     yield "version.gguf", patched(head, 4, struct.pack("<I", 99)), size, "version", "unknown version"
     yield "tensor_count.gguf", patched(head, 8, struct.pack("<Q", 2**62)), size, "tensor", "absurd number of tensors"
