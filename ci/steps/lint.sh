@@ -61,7 +61,7 @@ first = {}
 with open(sys.argv[1], encoding="utf-8") as stream:
     for entry in json.load(stream):
         first.setdefault(os.path.relpath(entry["file"], sys.argv[2]), entry)
-chosen = {file: entry for file, entry in sorted(first.items()) if file.startswith(folders)}
+chosen = {file: entry for file, entry in sorted(first.items()) if file.startswith(folders) and not file.endswith(".haly.c")}
 with open(sys.argv[3], "w", encoding="utf-8") as stream:
     json.dump(list(chosen.values()), stream)
 print("\n".join(chosen))
