@@ -8,9 +8,9 @@ static int run_suite(const struct cts_options *options)
 {
     struct cts_run run = {.options = options};
     bool is_good = cts_run_all(&run);
-    if (run.results != NULL)
+    if (run.results != NULL && !options->has_no_text)
         cts_report_summary(&run);
-    for (uint32_t i = 0; i < run.count; i++)
+    for (uint32_t i = 0; run.results != NULL && i < run.count; i++)
         is_good = is_good && run.results[i].verdict != CTS_FAIL;
     if (options->json_path != NULL)
         is_good = cts_report_json(&run, options->json_path) && is_good;

@@ -81,7 +81,7 @@ static const char help_text[] =
     "What to print\n"
     "  --text                  text on standard output (the default)\n"
     "  --verbose, --quiet      a line for every case; the summary alone\n"
-    "  --json FILE             results as JSON as well (\"-\": standard output)\n"
+    "  --json FILE             results as JSON as well (\"-\": on standard output, and no text)\n"
     "  --junit FILE            results as JUnit XML as well\n"
     "  --list                  the cases with the requirements they check\n"
     "  --requirements          the requirements of the headers with the cases that check them\n"
@@ -297,6 +297,9 @@ int cts_options_parse(struct cts_options *options, int argc, char **argv)
     }
     if (optind < argc)
         return usage_error("unexpected argument", argv[optind]);
+    options->has_no_text = (options->json_path != NULL && strcmp(options->json_path, "-") == 0) ||
+                           (options->junit_path != NULL && strcmp(options->junit_path, "-") == 0);
+    options->quiet = options->quiet || options->has_no_text;
     find_data(options);
     return options->filter_count == 0 ? 0 : check_filters(options);
 }

@@ -37,6 +37,7 @@ struct cts_options {
     const char *strict_param; /* the backend's parameter that makes memory unreachable for the host */
     int result_fd;
     bool list, requirements, check_requirements, quiet, verbose, probe;
+    bool has_no_text;   /* standard output is taken by a report */
     char program[4096]; /* path of this executable */
 };
 
