@@ -4,94 +4,10 @@
  * what no well-behaved device shows (hanging, refusing, failing at one command) is shown here.
  */
 #define _GNU_SOURCE
-#include <halyard/halyard.h>
-
 #include <pthread.h>
-#include <setjmp.h>
-#include <stdarg.h>
-#include <string.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
-#include <cmocka.h>
-
-#include "fakes/manual_backend.h"
-
-#define CAPS_ALL "653"     /* native addresses, pageable copies, host calls, timing, deterministic */
-#define CAPS_NO_HELP "641" /* without pageable copies and host calls: the core stages and defers */
-#define CAPS_BARE "640"    /* nor native addresses: translated, staged and deferred */
-#define MILLISECOND 1000000U
-#define SECOND 1000000000U
-
-struct fixture {
-    haly_instance *instance;
-    haly_context *context;
-    haly_stream *stream, *other;
-    struct manual_control *control, *other_control;
-};
-
-/* For fixtures: shows why. */
-static void assert_ok(haly_status status)
-{
-    if (status != HALY_OK)
-        haly_error_print(stderr);
-    assert_int_equal(status, HALY_OK);
-}
-
-static struct manual_control *control_of(haly_stream *stream)
-{
-    haly_native native = {HALY_NATIVE_INIT};
-    assert_ok(haly_native_get(stream, &native));
-    return native.handle;
-}
-
-static haly_instance *open_instance(const char *caps)
-{
-    const haly_param params[] = {{"backend", "manual"}, {"backend_path", MANUAL_BACKEND_DIR}, {"manual.caps", caps}};
-    const haly_instance_desc desc = {HALY_INSTANCE_DESC_INIT, .params = params, .param_count = 3,
-                                     .param_size = sizeof *params};
-    haly_instance *instance = NULL;
-    assert_ok(haly_instance_create(&desc, &instance));
-    return instance;
-}
-
-static void open_fixture(struct fixture *f, const char *caps)
-{
-    memset(f, 0, sizeof *f);
-    f->instance = open_instance(caps);
-    assert_ok(haly_context_open(f->instance, NULL, &f->context));
-    assert_ok(haly_stream_create(f->context, NULL, &f->stream));
-    assert_ok(haly_stream_create(f->context, NULL, &f->other));
-    f->control = control_of(f->stream);
-    f->other_control = control_of(f->other);
-}
-
-static void close_fixture(struct fixture *f)
-{
-    haly_context_release(f->context);
-    haly_instance_release(f->instance);
-}
-
-static void *device_memory(struct fixture *f, uint64_t size)
-{
-    void *address = NULL;
-    assert_ok(haly_malloc(f->context, size, NULL, &address));
-    return address;
-}
-
-static haly_error last_error(void)
-{
-    haly_error error = {HALY_ERROR_INIT};
-    assert_int_equal(haly_error_last(&error), HALY_OK);
-    return error;
-}
-
-static haly_status count_call(void *user, haly_status status)
-{
-    (void)status;
-    atomic_fetch_add((_Atomic uint32_t *)user, 1);
-    return HALY_OK;
-}
+#include "manual_fixture.h"
 
 static haly_status keep_status(void *user, haly_status status)
 {
@@ -510,82 +426,6 @@ static void a_graph_replays_what_was_captured(void **state)
     close_fixture(&f);
 }
 
-/* Runs a check in a child; 0 when all it asked held. */
-static int in_child(int (*check)(struct fixture *f), struct fixture *f)
-{
-    int status = 0;
-    const pid_t child = fork();
-    assert_true(child >= 0);
-    if (child == 0)
-        _exit(check(f));
-    assert_int_equal(waitpid(child, &status, 0), child);
-    assert_true(WIFEXITED(status));
-    return WEXITSTATUS(status);
-}
-
-static int check_forked(struct fixture *f)
-{
-    haly_stream *stream = NULL;
-    haly_instance *fresh = NULL;
-    const haly_param params[] = {{"backend", "manual"}, {"backend_path", MANUAL_BACKEND_DIR}};
-    const haly_instance_desc desc = {HALY_INSTANCE_DESC_INIT, .params = params, .param_count = 2,
-                                     .param_size = sizeof *params};
-    if (haly_stream_create(f->context, NULL, &stream) != HALY_ERR_FORKED)
-        return 1;
-    if (haly_stream_sync(f->stream, 0) != HALY_ERR_FORKED)
-        return 2;
-    haly_stream_release(f->stream); /* left alone */
-    if (haly_instance_create(&desc, &fresh) != HALY_OK)
-        return 3;
-    haly_context *context = NULL;
-    if (haly_context_open(fresh, NULL, &context) != HALY_OK || haly_stream_create(context, NULL, &stream) != HALY_OK)
-        return 4;
-    if (haly_stream_sync(f->stream, 0) != HALY_ERR_FORKED) /* still, in the new generation */
-        return 5;
-    haly_context_release(context);
-    haly_instance_release(fresh);
-    return 0;
-}
-
-static void handles_from_before_a_fork_are_refused_and_a_new_instance_works(void **state)
-{
-    (void)state;
-    struct fixture f;
-    open_fixture(&f, CAPS_NO_HELP);
-    assert_int_equal(in_child(check_forked, &f), 0);
-    assert_int_equal(haly_stream_sync(f.stream, SECOND), HALY_OK); /* the parent is untouched */
-    close_fixture(&f);
-}
-
-/* Last in the list: nothing works behind it. */
-static void after_shutdown_everything_is_refused(void **state)
-{
-    (void)state;
-    struct fixture f;
-    haly_instance *instance = NULL;
-    _Atomic uint32_t calls = 0;
-    open_fixture(&f, CAPS_NO_HELP);
-    assert_int_equal(haly_host_call(f.stream, count_call, &calls), HALY_OK); /* starts the service thread */
-    assert_int_equal(haly_stream_sync(f.stream, SECOND), HALY_OK);
-    haly_shutdown();
-    haly_shutdown();
-    assert_int_equal(haly_stream_sync(f.stream, 0), HALY_ERR_SHUTTING_DOWN);
-    assert_int_equal(haly_instance_create(NULL, &instance), HALY_ERR_SHUTTING_DOWN);
-    close_fixture(&f);
-}
-
-static void wrong_handles_are_refused_by_kind(void **state)
-{
-    (void)state;
-    struct fixture f;
-    open_fixture(&f, CAPS_ALL);
-    assert_int_equal(haly_stream_sync((haly_stream *)f.context, 0), HALY_ERR_INVALID);
-    assert_non_null(strstr(last_error().message, "expected a stream, found a context"));
-    assert_int_equal(haly_context_sync(NULL, 0), HALY_ERR_INVALID);
-    assert_non_null(strstr(last_error().message, "NULL"));
-    close_fixture(&f);
-}
-
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -608,9 +448,6 @@ int main(void)
         cmocka_unit_test(releasing_a_busy_stream_and_context_never_waits_and_work_goes_on),
         cmocka_unit_test(freed_memory_waits_for_the_work_that_uses_it),
         cmocka_unit_test(a_graph_replays_what_was_captured),
-        cmocka_unit_test(handles_from_before_a_fork_are_refused_and_a_new_instance_works),
-        cmocka_unit_test(wrong_handles_are_refused_by_kind),
-        cmocka_unit_test(after_shutdown_everything_is_refused),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
