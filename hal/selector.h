@@ -14,7 +14,7 @@
 
 #define SELECTOR_GRAMMAR                                                                                               \
     "\"auto\", \"backend\", \"backend:index\", or conditions \"field op value\" with commas between, like "            \
-    "\"vendor=huawei,memory>=32GiB\""
+    "\"kind=gpu,memory>=32GiB\""
 
 struct selector_condition {
     uint32_t field;                 /* index into the table of fields in selector.c */

@@ -73,6 +73,26 @@ HALY_GROUP_INLINE void REAL_NAME(attention_scores)(HALY_GROUP_PARAM, const struc
     }
 }
 
+/* Shrinks what is summed up so far and adds the values of `keys` keys, weighted by their scores. */
+HALY_GROUP_INLINE void REAL_NAME(attention_add)(HALY_GROUP_PARAM, const struct haly_attention *a,
+                                                HALY_LOCAL_MEMORY float *acc, HALY_LOCAL_MEMORY const float *scores,
+                                                HALY_GLOBAL const REAL *v, float shrink, haly_u32 keys)
+{
+    for (haly_u32 d = 0; d < a->value_size; d += HALY_ITEM_COUNT) {
+        const haly_u32 n = (haly_u32)haly_min_u64(a->value_size - d, HALY_ITEM_COUNT);
+        HALY_GLOBAL const REAL *values = v + (haly_i64)d * a->v_strides[3];
+        HALY_ITEMS_BELOW_NB(t, n)
+        {
+            acc[d + t] *= shrink;
+        }
+        if (a->v_strides[3] == 1)
+            REAL_NAME(attention_values)(HALY_GROUP_ARG, acc + d, scores, values, a->v_strides[2], 1, keys, n);
+        else
+            REAL_NAME(attention_values)
+        (HALY_GROUP_ARG, acc + d, scores, values, a->v_strides[2], a->v_strides[3], keys, n);
+    }
+}
+
 HALY_KERNEL_SIZED(REAL_NAME(attention), HALY_GROUP_SIZE_SHARED_LINES(128, 1, 1), (IN, REAL, q), (IN, REAL, k),
                   (IN, REAL, v), (IN, void, mask), (IN, void, lengths), (OUT, REAL, y), (VAL, struct haly_attention, a))
 {
@@ -122,19 +142,8 @@ HALY_KERNEL_SIZED(REAL_NAME(attention), HALY_GROUP_SIZE_SHARED_LINES(128, 1, 1),
         }
         HALY_GROUP_REDUCE_ADD(float, scratch, keys, block_total);
         total = haly_mad(total, shrink, block_total);
-        for (haly_u32 d = 0; d < a.value_size; d += HALY_ITEM_COUNT) {
-            const haly_u32 n = (haly_u32)haly_min_u64(a.value_size - d, HALY_ITEM_COUNT);
-            HALY_GLOBAL const REAL *values = v_head + (haly_i64)j * a.v_strides[2] + (haly_i64)d * a.v_strides[3];
-            HALY_ITEMS_BELOW_NB(t, n)
-            {
-                acc[d + t] *= shrink;
-            }
-            if (a.v_strides[3] == 1)
-                REAL_NAME(attention_values)(HALY_GROUP_ARG, acc + d, scores, values, a.v_strides[2], 1, keys, n);
-            else
-                REAL_NAME(attention_values)
-            (HALY_GROUP_ARG, acc + d, scores, values, a.v_strides[2], a.v_strides[3], keys, n);
-        }
+        REAL_NAME(attention_add)
+        (HALY_GROUP_ARG, &a, acc, scores, v_head + (haly_i64)j * a.v_strides[2], shrink, keys);
         HALY_BARRIER; /* scores are written again */
     }
     const float inverse = total != 0.0f ? 1.0f / total : 0.0f; /* no key seen: zeros */

@@ -43,16 +43,14 @@ static const char *vendor_of(const char *text)
 /* A number in a file of /sys, or 0; "K" and "M" count. */
 static uint64_t read_number(const char *path)
 {
-    unsigned long long number = 0;
-    char unit = '\0';
+    char line[64] = "", *unit = line;
     FILE *file = fopen(path, "re");
     if (file == NULL)
         return 0;
-    const int fields = fscanf(file, "%llu%c", &number, &unit);
+    const bool has_line = fgets(line, sizeof line, file) != NULL;
     fclose(file);
-    if (fields < 1)
-        return 0;
-    return unit == 'K' ? number << 10 : unit == 'M' ? number << 20 : number;
+    const unsigned long long number = has_line ? strtoull(line, &unit, 10) : 0;
+    return *unit == 'K' ? number << 10 : *unit == 'M' ? number << 20 : number;
 }
 
 /* The largest cache of the first processor: its last level. */

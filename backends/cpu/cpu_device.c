@@ -87,17 +87,26 @@ void cpu_device_close(void *device)
 /* Ticks of all processors since boot, and how many of them were not idle. */
 static bool read_ticks(uint64_t *out_busy, uint64_t *out_total)
 {
-    unsigned long long user, nice, system, idle, iowait, irq, softirq, steal;
+    enum { USER, NICE, SYSTEM, IDLE, IOWAIT, IRQ, SOFTIRQ, STEAL, FIELDS };
+    uint64_t ticks[FIELDS];
+    char line[256] = "", *at = line;
     FILE *file = fopen("/proc/stat", "re");
     if (file == NULL)
         return false;
-    const int fields = fscanf(file, "cpu %llu %llu %llu %llu %llu %llu %llu %llu", &user, &nice, &system, &idle,
-                              &iowait, &irq, &softirq, &steal);
+    const bool has_line = fgets(line, sizeof line, file) != NULL && strncmp(line, "cpu ", 4) == 0;
     fclose(file);
-    if (fields != 8)
+    if (!has_line)
         return false;
-    *out_busy = user + nice + system + irq + softirq + steal;
-    *out_total = *out_busy + idle + iowait;
+    at += 4;
+    for (int i = 0; i < FIELDS; i++) {
+        char *end;
+        ticks[i] = strtoull(at, &end, 10);
+        if (end == at)
+            return false;
+        at = end;
+    }
+    *out_busy = ticks[USER] + ticks[NICE] + ticks[SYSTEM] + ticks[IRQ] + ticks[SOFTIRQ] + ticks[STEAL];
+    *out_total = *out_busy + ticks[IDLE] + ticks[IOWAIT];
     return true;
 }
 

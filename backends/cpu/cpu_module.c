@@ -75,19 +75,14 @@ static bool is_name(const char *name)
     return length > 0 && length <= NAME_LENGTH && strspn(name, letters) == length;
 }
 
-static haly_status find_meta(const struct cpu_module *module, const char *name,
-                             const struct haly_kernel_meta **out_meta)
+/* NULL when the module has no kernel of that name. */
+static const struct haly_kernel_meta *find_meta(const struct cpu_module *module, const char *name)
 {
     char symbol[sizeof META_PREFIX + NAME_LENGTH];
-    if (!is_name(name))
-        return FAIL(HALY_ERR_NOT_FOUND, "\"%.64s\" cannot be a kernel's name: letters, digits and _ only", name);
-    if (module->handle == NULL) {
-        *out_meta = cpu_operator_find(module->isa, name);
-    } else {
-        snprintf(symbol, sizeof symbol, META_PREFIX "%s", name);
-        *out_meta = dlsym(module->handle, symbol);
-    }
-    return *out_meta != NULL ? HALY_OK : FAIL(HALY_ERR_NOT_FOUND, "the module has no kernel named %s", name);
+    if (module->handle == NULL)
+        return cpu_operator_find(module->isa, name);
+    snprintf(symbol, sizeof symbol, META_PREFIX "%s", name);
+    return dlsym(module->handle, symbol);
 }
 
 /* The rows of a checked description, made once per module; NULL: out of memory. Under the lock. */
@@ -114,8 +109,11 @@ haly_status cpu_kernel_get(void *module, void *kernel, const char *name, haly_ke
 {
     struct cpu_module *owner = module;
     struct cpu_kernel *self = kernel;
-    const struct haly_kernel_meta *meta = NULL;
-    TRY(find_meta(owner, name, &meta));
+    if (!is_name(name))
+        return FAIL(HALY_ERR_NOT_FOUND, "\"%.64s\" cannot be a kernel's name: letters, digits and _ only", name);
+    const struct haly_kernel_meta *meta = find_meta(owner, name);
+    if (meta == NULL)
+        return FAIL(HALY_ERR_NOT_FOUND, "the module has no kernel named %s", name);
     TRY(cpu_meta_check(meta, name));
     pthread_mutex_lock(&owner->lock);
     const haly_argument_info *rows = rows_of(owner, meta);

@@ -346,7 +346,7 @@ static void assert_cast(const struct array *x, const struct array *y, size_t i)
     if (y->dtype <= HALY_KERNEL_BF16) {
         /* i64 to double may round, and then to the type again: only values below 2^53 are compared exactly. */
         const double error = llabs((long long)whole) >> 53 ? dtype_ulp(y->dtype, value) * 0.51 : 0;
-        assert_close(y, i, from_float || !error ? dtype_round(y->dtype, value) : value, error);
+        assert_close(y, i, from_float || error == 0 ? dtype_round(y->dtype, value) : value, error);
         return;
     }
     if (y->dtype == HALY_KERNEL_I64)
