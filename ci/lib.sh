@@ -178,13 +178,13 @@ same_number_of_tests() {
 # failure of the test that made it. Suppressions are for foreign libraries only, each with its reason.
 run_sanitized() {
     local preset=$1 address thread
+    check "$preset builds everything without a warning" configure_and_build "$preset"
     address=detect_leaks=1:strict_string_checks=1:detect_stack_use_after_return=1:check_initialization_order=1
     thread=halt_on_error=1:second_deadlock_stack=1
     export ASAN_OPTIONS=$address:suppressions=$ROOT/ci/suppressions/asan.supp
     export LSAN_OPTIONS=suppressions=$ROOT/ci/suppressions/lsan.supp:print_suppressions=0
     export UBSAN_OPTIONS=print_stacktrace=1:halt_on_error=1:suppressions=$ROOT/ci/suppressions/ubsan.supp
     export TSAN_OPTIONS=$thread:suppressions=$ROOT/ci/suppressions/tsan.supp
-    check "$preset builds everything without a warning" configure_and_build "$preset"
     run_ctest "$preset"
     run_cts "$preset" cpu --timeout 240
     check "$preset ran as many tests as the plain build" same_number_of_tests "$preset"
