@@ -117,16 +117,10 @@ uint64_t error_serial(void)
     return failures;
 }
 
-haly_status backend_failed(const char *backend, uint64_t serial_before, haly_status status)
+haly_status backend_failure_note(const char *backend, uint64_t serial_before, haly_status status)
 {
     if (failures == serial_before || last_error.status != status)
         FAIL(status, "backend \"%s\" failed without saying why (%s)", backend, haly_status_name(status));
     snprintf(last_error.backend, sizeof last_error.backend, "%s", backend);
     return status;
-}
-
-haly_status fail_host_oom(const char *what, uint64_t bytes)
-{
-    return error_set(__func__, HALY_ERR_HOST_OOM, HALY_SCOPE_CALL, HALY_RECOVER_RETRY, 0, NULL,
-                     "host memory exhausted: %llu bytes for %s", (unsigned long long)bytes, what);
 }

@@ -22,7 +22,15 @@ haly_error *error_detail(void);
 /* Counts the failures of the calling thread: tells whether a callee wrote its own detail. */
 uint64_t error_serial(void);
 
-#define FAIL(status_, ...) error_set(__func__, (status_), HALY_SCOPE_CALL, HALY_RECOVER_NONE, 0, NULL, __VA_ARGS__)
+/* Lets compilers and analysers see that a failure is never HALY_OK. */
+static inline haly_status error_status(haly_status set, haly_status status)
+{
+    (void)set;
+    return status;
+}
+
+#define FAIL(status_, ...)                                                                                             \
+    error_status(error_set(__func__, (status_), HALY_SCOPE_CALL, HALY_RECOVER_NONE, 0, NULL, __VA_ARGS__), (status_))
 
 #define TRY(expression)                                                                                                \
     do {                                                                                                               \
@@ -33,7 +41,9 @@ uint64_t error_serial(void);
 
 /* For calls into a backend: makes sure that the detail names the backend, and that there is one at all.
  * Use: `return backend_failed(backend, serial, status)` with serial = error_serial() taken before the call. */
-haly_status backend_failed(const char *backend, uint64_t serial_before, haly_status status);
+haly_status backend_failure_note(const char *backend, uint64_t serial_before, haly_status status);
+#define backend_failed(backend_, serial_before_, status_)                                                              \
+    error_status(backend_failure_note((backend_), (serial_before_), (status_)), (status_))
 
 #define TRY_BACKEND(name_, expression)                                                                                 \
     do {                                                                                                               \
@@ -44,6 +54,11 @@ haly_status backend_failed(const char *backend, uint64_t serial_before, haly_sta
     } while (0)
 
 /* One sentence for host memory exhausted while doing `what`. */
-haly_status fail_host_oom(const char *what, uint64_t bytes);
+static inline haly_status fail_host_oom(const char *what, uint64_t bytes)
+{
+    return error_status(error_set(__func__, HALY_ERR_HOST_OOM, HALY_SCOPE_CALL, HALY_RECOVER_RETRY, 0, NULL,
+                                  "host memory exhausted: %llu bytes for %s", (unsigned long long)bytes, what),
+                        HALY_ERR_HOST_OOM);
+}
 
 #endif

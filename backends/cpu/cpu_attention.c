@@ -123,7 +123,7 @@ INLINE void add_values(struct state *state, const struct cpu_attention *job, con
         vec value[4];
         UNROLLED
         for (uint32_t p = 0; p < parts; p++)
-            value[p] = vec_load(v + (int64_t)j * job->v_row + d + p * 16);
+            value[p] = vec_load(v + (int64_t)j * job->v_row + d + (int64_t)p * 16);
         UNROLLED
         for (uint32_t r = 0; r < rows; r++) {
             const vec weight = vec_set(state->scores[r0 + r][j]);

@@ -162,7 +162,8 @@ static bool put(struct upload *upload, const char *name, uint64_t rows, uint64_t
     if (!find(upload, name, rows, columns, &tensor))
         return false;
     const int64_t shape[2] = {(int64_t)(rows == 0 ? columns : rows), (int64_t)columns};
-    if (!model_tensor(model->context, name, dtype_of(tensor.type), tensor.rank, shape, out_tensor, upload->error) ||
+    if (!model_tensor(model->context, name, dtype_of(tensor.type), rows == 0 ? 1 : 2, shape, out_tensor,
+                      upload->error) ||
         !model_check(haly_copy(model->stream, out_tensor->data, tensor.data, tensor.bytes), name, upload->error))
         return false;
     upload->done += tensor.bytes;
