@@ -41,22 +41,23 @@ void cpu_jobs_reset(void)
     atomic_store(&open_slots, 0);
 }
 
-static uint64_t do_tiles(struct slot *slot, uint64_t moment)
+static uint64_t do_tiles(struct slot *slot, uint64_t most, uint64_t moment)
 {
     const uint64_t count = atomic_load_explicit(&slot->count, memory_order_relaxed);
     uint64_t done = 0;
-    for (;;) {
+    while (done < most) {
         const uint64_t tile = atomic_fetch_add_explicit(&slot->next, 1, memory_order_relaxed);
         if (tile >= count)
-            return done;
+            break;
         slot->run(slot->argument, tile);
         done++;
         if (moment != CPU_NEVER && cpu_now() >= moment)
-            return done;
+            break;
     }
+    return done;
 }
 
-static bool help_slot(struct slot *slot)
+static bool help_slot(struct slot *slot, uint64_t most)
 {
     bool is_done = false;
     if (atomic_load_explicit(&slot->next, memory_order_relaxed) >=
@@ -64,16 +65,16 @@ static bool help_slot(struct slot *slot)
         return false; /* a glance that does not take the line from those who work */
     const uint32_t before = atomic_fetch_add(&slot->joined, 1);
     if (atomic_load(&slot->state) == SLOT_OPEN && before < slot->helpers)
-        is_done = do_tiles(slot, CPU_NEVER) > 0;
+        is_done = do_tiles(slot, most, CPU_NEVER) > 0;
     atomic_fetch_sub(&slot->joined, 1);
     return is_done;
 }
 
-bool cpu_jobs_help(void)
+bool cpu_jobs_help(uint64_t most)
 {
     uint32_t bits = atomic_load_explicit(&open_slots, memory_order_acquire);
     for (; bits != 0; bits &= bits - 1)
-        if (help_slot(&slots[__builtin_ctz(bits)]))
+        if (help_slot(&slots[__builtin_ctz(bits)], most))
             return true;
     return false;
 }
@@ -129,7 +130,7 @@ uint64_t cpu_job_run(const struct cpu_work *work, struct cpu_tiles *tiles,
     atomic_store(&slot->state, SLOT_OPEN);
     atomic_fetch_or(&open_slots, bit);
     wake(work, tiles);
-    tiles->own = do_tiles(slot, work->moment);
+    tiles->own = do_tiles(slot, UINT64_MAX, work->moment);
     /* Taking the counter to the end keeps helpers from beginning more; what it stood at is the first tile not begun. */
     const uint64_t next = atomic_exchange(&slot->next, tiles->count);
     close_slot(slot, bit);

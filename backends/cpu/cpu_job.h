@@ -11,8 +11,8 @@
 /* Whether somebody offers tiles now. */
 bool cpu_jobs_are_open(void);
 
-/* Does tiles of one open job; false when there was none to join. */
-bool cpu_jobs_help(void);
+/* Does at most so many tiles of one open job; false when there was none to do. */
+bool cpu_jobs_help(uint64_t most);
 
 /* Offers the tiles, does them with whoever joins, and returns as cpu_pool_run(). `wake` is called once they are
  * offered. */

@@ -127,7 +127,7 @@ static bool help(void)
     if (!cpu_jobs_are_open())
         return false;
     search_ends();
-    const bool is_done = cpu_jobs_help();
+    const bool is_done = cpu_jobs_help(UINT64_MAX);
     atomic_fetch_add(&pool.searching, 1);
     if (!is_done)
         for (int i = 0; i < 8; i++)
@@ -311,7 +311,7 @@ bool cpu_pool_is_awake(void)
 
 bool cpu_pool_help(void)
 {
-    return cpu_jobs_are_open() && cpu_jobs_help();
+    return cpu_jobs_are_open() && cpu_jobs_help(1);
 }
 
 /* Calls for threads that sleep, when there is enough to do for them to come in time. */

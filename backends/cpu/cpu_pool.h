@@ -36,7 +36,7 @@ struct cpu_tiles {
  * passed. */
 uint64_t cpu_pool_run(const struct cpu_work *work, struct cpu_tiles *tiles);
 
-/* Runs tiles of some other thread's command if there are any; false when there were none. */
+/* Does one tile of some other thread's command if there is any, so that a thread that waits can look up in between. */
 bool cpu_pool_help(void);
 
 /* Puts a queue that has work, and that nobody runs, on the list for the workers, and wakes one if all are parked or

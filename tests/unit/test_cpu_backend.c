@@ -357,6 +357,13 @@ static void threads_are_named_quiet_and_stopped_by_shutdown(void **state)
     assert_int_equal(count_threads("haly-cpu-", &unblocked), 0);
 }
 
+/* ThreadSanitizer ends a child of a threaded process that starts threads, unless it is told that this is meant. */
+const char *__tsan_default_options(void);
+const char *__tsan_default_options(void)
+{
+    return "die_after_fork=0";
+}
+
 static void run_in_child(void)
 {
     struct bench bench;
