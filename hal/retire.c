@@ -25,6 +25,8 @@ struct retirement {
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
 static pthread_cond_t changed = PTHREAD_COND_INITIALIZER;
 static struct retirement *waiting;
+static struct retirement
+    *given_up; /* of abandoned contexts: kept for ever, where leak checkers and debuggers find them */
 static bool has_thread;
 static bool stopping;
 static pthread_t thread;
@@ -99,6 +101,15 @@ static void finish_one(struct retirement *retirement)
     free(retirement);
 }
 
+static void give_up(struct retirement *retirement)
+{
+    take_out(retirement);
+    pthread_mutex_lock(&lock);
+    retirement->next = given_up;
+    given_up = retirement;
+    pthread_mutex_unlock(&lock);
+}
+
 static bool is_ready(struct retirement *retirement, uint64_t patience)
 {
     return is_due(retirement, patience) && (retirement->object != NULL || is_last_of_context(retirement));
@@ -115,7 +126,7 @@ static bool sweep(void)
     while (retirement != NULL) {
         struct retirement *next = retirement->next; /* new entries come in front: behind this one nothing changes */
         if (retirement->context->latched == HALY_ERR_ABANDONED) {
-            take_out(retirement); /* leaked, as haly_context_abandon() says */
+            give_up(retirement);
         } else if (is_ready(retirement, patience)) {
             finish_one(retirement);
             progress = true;

@@ -65,8 +65,8 @@ static haly_status staging_begin(struct staging *staging, haly_context *context)
 void staging_end(struct staging *staging, haly_context *context)
 {
     if (staging->block != NULL) {
-        context->backend->stream_destroy(staging->block);
         timeline_end(staging->timeline);
+        context->backend->stream_destroy(staging->block);
         timeline_release(staging->timeline);
         block_destroy(staging->block);
     }

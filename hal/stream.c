@@ -30,9 +30,13 @@ static haly_status stream_allocate(haly_context *context, haly_stream **out_stre
     return HALY_OK;
 }
 
-static void stream_free(haly_stream *stream)
+/* Ends an idle stream; `is_made`: the backend made its part. First the timeline lets go of it: another thread may still
+ * be inside a query or a wait. */
+static void stream_free(haly_stream *stream, bool is_made)
 {
     timeline_end(stream->timeline);
+    if (is_made)
+        stream->object.context->backend->stream_destroy(stream->block);
     memory_timeline_ended(stream->object.context, stream->timeline);
     timeline_release(stream->timeline);
     block_destroy(stream->block);
@@ -44,8 +48,7 @@ static haly_status stream_finish(haly_stream *stream, const char *name, haly_str
 {
     const haly_status status = object_publish(&stream->object, name);
     if (status != HALY_OK) {
-        stream->object.context->backend->stream_destroy(stream->block);
-        stream_free(stream);
+        stream_free(stream, true);
         return status;
     }
     *out_stream = stream;
@@ -67,7 +70,7 @@ haly_status haly_stream_create(haly_context *context, const haly_stream_desc *de
     const haly_status status =
         context->backend->stream_create(context->block, stream->block, &checked, stream->timeline);
     if (status != HALY_OK) {
-        stream_free(stream);
+        stream_free(stream, false);
         return backend_failed(context->device->backend->name, serial, status);
     }
     return stream_finish(stream, checked.name, out_stream);
@@ -94,7 +97,7 @@ haly_status haly_stream_wrap(haly_context *context, const haly_native *native, h
     const uint64_t serial = error_serial();
     const haly_status status = context->backend->stream_wrap(context->block, stream->block, &checked, stream->timeline);
     if (status != HALY_OK) {
-        stream_free(stream);
+        stream_free(stream, false);
         return backend_failed(backend, serial, status);
     }
     stream->gate = STREAM_WRAPPED;
@@ -111,8 +114,7 @@ void stream_destroy(struct object *object)
     haly_stream *stream = (haly_stream *)object;
     capture_discard(stream);
     service_detach(stream);
-    object->context->backend->stream_destroy(stream->block);
-    stream_free(stream);
+    stream_free(stream, true);
 }
 
 static void stream_retire(struct object *object)
