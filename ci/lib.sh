@@ -182,7 +182,7 @@ run_sanitized() {
     address=detect_leaks=1:strict_string_checks=1:detect_stack_use_after_return=1:check_initialization_order=1
     thread=halt_on_error=1:second_deadlock_stack=1
     export ASAN_OPTIONS=$address:suppressions=$ROOT/ci/suppressions/asan.supp
-    export LSAN_OPTIONS=suppressions=$ROOT/ci/suppressions/lsan.supp:print_suppressions=0
+    export LSAN_OPTIONS=use_tls=0:suppressions=$ROOT/ci/suppressions/lsan.supp:print_suppressions=0
     export UBSAN_OPTIONS=print_stacktrace=1:halt_on_error=1:suppressions=$ROOT/ci/suppressions/ubsan.supp
     export TSAN_OPTIONS=$thread:suppressions=$ROOT/ci/suppressions/tsan.supp
     run_ctest "$preset"
