@@ -50,8 +50,8 @@ static const struct haly_kernel_argument past_end[] = {{0, 8, 1, 0, {0}}, {8, 4,
 
 #define BROKEN(name, size, table, bytes)                                                                               \
     extern const struct haly_kernel_meta HALY_KERNEL_META(name) HALY_KERNEL_EXPORT;                                    \
-    const struct haly_kernel_meta HALY_KERNEL_META(name) = {size, 2, table, bytes, {0, 0, 0}, 0, #name,                \
-                                                            broken_entry, 1024, 0}
+    const struct haly_kernel_meta HALY_KERNEL_META(name) = {size, 2,     table,        bytes, {0, 0, 0},               \
+                                                            0,    #name, broken_entry, 1024,  0}
 BROKEN(broken_overlap, sizeof(struct haly_kernel_meta), overlapping, 16);
 BROKEN(broken_past_end, sizeof(struct haly_kernel_meta), past_end, 8);
 BROKEN(broken_size, 12, past_end, 16);
