@@ -104,8 +104,8 @@ INLINE void panel_fill(const struct cpu_qmm *job, uint32_t format, uint64_t n, u
         for (uint32_t b = 0; b < blocks; b++) {
             vec low, high;
             block_decode(row + (uint64_t)b * block_bytes(format), format, scales[b], &low, &high);
-            vec_store(&panel->weights[j][b * BLOCK], low);
-            vec_store(&panel->weights[j][b * BLOCK + 16], high);
+            vec_store(&panel->weights[j][(uint64_t)b * BLOCK], low);
+            vec_store(&panel->weights[j][(uint64_t)b * BLOCK + 16], high);
         }
     }
 }
@@ -158,13 +158,12 @@ static __attribute__((noinline)) void panel_slice(const float *x, int64_t x_stri
     uint32_t i = 0;
     for (; i + TILE_MR <= rows; i += TILE_MR)
         panel_rows(x + (int64_t)i * x_stride, x_stride, depth, panel, i, TILE_MR, columns);
+#if TILE_MR > 1
     x += (int64_t)i * x_stride;
     switch (rows - i) {
-#if TILE_MR > 1
     case 1:
         panel_rows(x, x_stride, depth, panel, i, 1, columns);
         break;
-#endif
 #if TILE_MR > 2
     case 2:
         panel_rows(x, x_stride, depth, panel, i, 2, columns);
@@ -182,6 +181,7 @@ static __attribute__((noinline)) void panel_slice(const float *x, int64_t x_stri
     default:
         break;
     }
+#endif
 }
 
 static __attribute__((noinline)) void panel_finish(const struct cpu_qmm *job, uint64_t m, uint32_t rows, uint64_t n,
