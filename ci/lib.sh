@@ -4,6 +4,7 @@
 # A test is one line in a results file: verdict, step, name, reason, separated by tabs.
 
 set -euo pipefail
+umask 022 # a backend in a folder that others may write to is refused
 
 ROOT=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
 CACHE=${XDG_CACHE_HOME:-$HOME/.cache}/halyard
