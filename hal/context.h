@@ -24,9 +24,8 @@ struct haly_context {
     struct object *objects; /* first of the list */
     struct timeline *timelines;
 
-    _Atomic uint32_t latched;  /* haly_status of the fault in force, 0 while healthy */
-    _Atomic uint32_t failures; /* streams that failed since open: 0 keeps the failure path out of the way */
-    haly_error fault;          /* written once, before latched */
+    _Atomic uint32_t latched; /* haly_status of the fault in force, 0 while healthy */
+    haly_error fault;         /* written once, before latched */
 
     struct event_record *idle_records;             /* pool of event records; under lock */
     struct event_record *busy_records, *busy_last; /* released, not known to have finished; oldest first */

@@ -374,7 +374,6 @@ static void keep_failure(struct timeline *timeline, uint64_t sequence, const hal
     }
     timeline->failed_at = sequence;
     atomic_store_explicit(&timeline->failed, (uint32_t)error->status, memory_order_release);
-    atomic_fetch_add_explicit(&timeline->context->failures, 1, memory_order_relaxed);
     atomic_fetch_add_explicit(&failures_ever, 1, memory_order_release);
 }
 

@@ -4,8 +4,8 @@
  * Graphs: a stream's commands recorded once and replayed many times.
  *
  * The core records; nothing reaches the device while a stream is captured. What cannot be recorded (waiting for or
- * querying the stream, allocating with a new segment, a plan that is not yet built, copies from pageable memory whose
- * content is read at every replay are fine) returns HALY_ERR_CAPTURING and leaves the capture valid.      [GRA-001]
+ * querying the stream, allocating with a new segment, a plan that is not yet built) returns HALY_ERR_CAPTURING and
+ * leaves the capture valid. Copies from pageable memory read it at every replay.                          [GRA-001]
  */
 #ifndef HALYARD_GRAPH_H
 #define HALYARD_GRAPH_H
