@@ -181,8 +181,9 @@ run_sanitized() {
     local preset=$1 address thread
     check "$preset builds everything without a warning" configure_and_build "$preset"
     address=detect_leaks=1:strict_string_checks=1:detect_stack_use_after_return=1:check_initialization_order=1
-    # Tests fork with threads alive on purpose, and the children start threads of their own.
-    thread=halt_on_error=1:second_deadlock_stack=1:die_after_fork=0
+    # Tests fork with threads alive on purpose, and the children start threads of their own. A process that ends with
+    # threads alive would sleep for a second to let them race: one case in two does, and a tenth shows as much.
+    thread=halt_on_error=1:second_deadlock_stack=1:die_after_fork=0:atexit_sleep_ms=100
     export ASAN_OPTIONS=$address:suppressions=$ROOT/ci/suppressions/asan.supp
     export LSAN_OPTIONS=use_tls=0:suppressions=$ROOT/ci/suppressions/lsan.supp:print_suppressions=0
     export UBSAN_OPTIONS=print_stacktrace=1:halt_on_error=1:suppressions=$ROOT/ci/suppressions/ubsan.supp
