@@ -233,9 +233,6 @@ static haly_status alloc_slowly(struct allocator *allocator, const struct alloca
             allocator->counters.cache_hits += turn == 0;
             break;
         }
-        if (request->must_not_grow)
-            return FAIL(HALY_ERR_CAPTURING, "the stream is captured and %llu bytes need a new segment",
-                        (unsigned long long)request->size);
         const haly_status refusal = segments_grow(allocator, request, fit, &chunk);
         if (refusal == HALY_OK)
             break;

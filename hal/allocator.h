@@ -54,12 +54,14 @@ struct allocator_config {
     uint64_t most;
 };
 
+/* Beside HALY_MEMORY_… in the flags of an allocation: it is a graph's, and only that may free it. */
+#define ALLOCATION_OF_GRAPH 0x80U
+
 /* One request. */
 struct allocation {
     uint64_t size;             /* not 0 */
     uint64_t alignment;        /* 0: the allocator's */
-    uint32_t flags;            /* HALY_MEMORY_… */
-    bool must_not_grow;        /* the stream is captured: HALY_ERR_CAPTURING rather than a new segment */
+    uint32_t flags;            /* HALY_MEMORY_…, or ALLOCATION_OF_GRAPH */
     struct timeline *timeline; /* in whose order; NULL: for anybody at once */
     uint64_t deadline;         /* how long to wait for pending frees; only without a timeline */
 };

@@ -206,6 +206,14 @@ static struct object *take_first(haly_context *context, uint32_t kind)
     return object;
 }
 
+/* Captures hold what comes before streams in the order of ending. */
+static void discard_captures(haly_context *context)
+{
+    for (struct object *object = context->objects; object != NULL; object = object->next)
+        if (object->kind == HALY_OBJECT_STREAM)
+            capture_discard((haly_stream *)object);
+}
+
 /* Everything is idle: ends what is left, users before what they use. */
 static void context_finish(haly_context *context)
 {
@@ -218,6 +226,7 @@ static void context_finish(haly_context *context)
         {HALY_OBJECT_KERNEL, kernel_destroy}, {HALY_OBJECT_MODULE, module_destroy},
     };
     service_end(context);
+    discard_captures(context);
     for (size_t i = 0; i < sizeof order / sizeof *order; i++) {
         if (order[i].kind == HALY_OBJECT_KERNEL)
             plans_close(context);

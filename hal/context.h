@@ -30,6 +30,8 @@ struct haly_context {
     struct event_record *idle_records;             /* pool of event records; under lock */
     struct event_record *busy_records, *busy_last; /* released, not known to have finished; oldest first */
 
+    /* Grows when an address may come to mean other memory of the backend than before. */
+    _Atomic uint64_t mapping_epoch;
     struct memory *memory;
     struct plan_cache *plans;
     struct service *service; /* started on first need, under lock */
@@ -43,6 +45,11 @@ haly_status context_check(haly_context *context);
 
 /* Latches a fault of context scope or wider; the first one stays. */
 void context_latch(haly_context *context, const haly_error *error);
+
+static inline uint64_t context_mapping_epoch(haly_context *context)
+{
+    return atomic_load_explicit(&context->mapping_epoch, memory_order_acquire);
+}
 
 /* ENTRY for a child object: also refuses when its context has latched. */
 #define ENTRY_LIVE(handle_, kind_, context_)                                                                           \

@@ -97,7 +97,7 @@ static void recycle_oldest(haly_context *context)
     pthread_mutex_unlock(&context->lock);
 }
 
-static haly_status record_acquire(haly_context *context, uint32_t flags, struct event_record **out_record)
+haly_status event_record_acquire(haly_context *context, uint32_t flags, struct event_record **out_record)
 {
     recycle_oldest(context);
     pthread_mutex_lock(&context->lock);
@@ -132,8 +132,12 @@ void event_record_release(struct event_record *record)
 
 void event_record_bind(struct event_record *record, struct timeline *timeline, uint64_t sequence)
 {
-    timeline_retain(timeline);
-    record->timeline = timeline;
+    if (record->timeline != timeline) {
+        timeline_retain(timeline);
+        if (record->timeline != NULL)
+            timeline_release(record->timeline);
+        record->timeline = timeline;
+    }
     record->sequence = sequence;
 }
 
@@ -166,7 +170,7 @@ haly_status haly_event_create(haly_context *context, const haly_event_desc *desc
     event->flags = checked.flags;
     /* The first record is made now, so that a device without events, or without room for one more, says so here. */
     struct event_record *record = NULL;
-    haly_status status = record_acquire(context, event->flags, &record);
+    haly_status status = event_record_acquire(context, event->flags, &record);
     if (status == HALY_OK) {
         event_record_release(record);
         status = object_publish(&event->object, checked.name);
@@ -222,12 +226,10 @@ haly_status haly_event_record(haly_event *event, haly_stream *stream)
     ENTRY(event, HALY_OBJECT_EVENT);
     ENTRY_STREAM(stream);
     haly_context *context = stream->object.context;
-    if (event->object.context != context)
-        return FAIL(HALY_ERR_INVALID, "the event belongs to context %llu, the stream to context %llu",
-                    (unsigned long long)event->object.context->object.id, (unsigned long long)context->object.id);
+    TRY(check_same_context(event, stream));
     if (stream_is_capturing(stream))
         return capture_event(stream, HALY_COMMAND_RECORD, event);
-    TRY(record_acquire(context, event->flags, &record));
+    TRY(event_record_acquire(context, event->flags, &record));
     haly_command_record command = {{sizeof command, HALY_COMMAND_RECORD, 0}, record};
     const haly_status status = stream_submit(stream, &command, sizeof command, 1);
     if (status != HALY_OK) {
@@ -243,7 +245,7 @@ haly_status haly_event_record(haly_event *event, haly_stream *stream)
     return HALY_OK;
 }
 
-static haly_status wait_for_record(haly_stream *stream, struct event_record *record)
+haly_status stream_wait_record(haly_stream *stream, struct event_record *record)
 {
     if (record->timeline == stream->timeline)
         return HALY_OK; /* in order already */
@@ -252,7 +254,10 @@ static haly_status wait_for_record(haly_stream *stream, struct event_record *rec
     if (timeline_event_has_finished(record->timeline, record->sequence, record->block))
         return HALY_OK;
     haly_command_wait command = {{sizeof command, HALY_COMMAND_WAIT, 0}, record};
-    return stream_submit(stream, &command, sizeof command, 1);
+    const haly_status status = stream_submit(stream, &command, sizeof command, 1);
+    if (status != HALY_OK)
+        timeline_forget_wait(stream->timeline, record->timeline, record->sequence);
+    return status;
 }
 
 haly_status haly_stream_wait(haly_stream *stream, haly_event *event)
@@ -264,7 +269,7 @@ haly_status haly_stream_wait(haly_stream *stream, haly_event *event)
     struct event_record *record = event_latest(event);
     if (record == NULL)
         return HALY_OK;
-    const haly_status status = wait_for_record(stream, record);
+    const haly_status status = stream_wait_record(stream, record);
     event_record_release(record);
     return status;
 }

@@ -28,8 +28,20 @@ struct haly_event {
 void event_record_retain(struct event_record *record);
 void event_record_release(struct event_record *record);
 
-/* Called by the submit path when a record command got its sequence. */
+/* Called by the submit path when a record command got its sequence; it may have stood for another point before. */
 void event_record_bind(struct event_record *record, struct timeline *timeline, uint64_t sequence);
+
+/* A record from the context's pool, with one reference, for a new point. */
+haly_status event_record_acquire(haly_context *context, uint32_t flags, struct event_record **out_record);
+
+/* Nobody but the caller holds it: it may stand for another point. */
+static inline bool event_record_is_ours_alone(struct event_record *record)
+{
+    return atomic_load_explicit(&record->references, memory_order_acquire) == 1;
+}
+
+/* What is submitted to the stream from now on waits for the record. */
+haly_status stream_wait_record(haly_stream *stream, struct event_record *record);
 
 void event_destroy(struct object *object);
 

@@ -1,5 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Capturing a stream's commands and replaying them. */
+/*
+ * Replaying what was captured. A graph is prepared once: its records are turned into the backend's form and cut into
+ * runs, so that a replay on an ordinary stream is one submit a run, without copying, checking or translating anything.
+ * Where a stream or a run needs the service thread, the records go the way of newly submitted ones.
+ */
 #include "graph.h"
 
 #include <stdlib.h>
@@ -12,119 +16,31 @@
 #include "plan.h"
 #include "retire.h"
 
-struct haly_graph {
-    struct object object;
-    char *records; /* public form; events stand in record and wait commands */
-    uint64_t bytes, capacity;
-    uint64_t command_count;
-    void **kept; /* kernels, plans and events, each counted */
-    uint32_t kept_count, kept_capacity;
-    void **memory; /* workspaces, freed with the graph */
-    uint32_t memory_count, memory_capacity;
-    bool instantiated;
-    pthread_mutex_t launch_lock;
-    haly_event *launched; /* behind the latest launch: launches of one graph are ordered */
+/* Neighbouring commands that are submitted in one go, or one command on an event. */
+struct graph_run {
+    uint64_t offset, bytes; /* of the records, and of their resolved form */
+    uint32_t count;
+    uint16_t event_kind; /* HALY_COMMAND_RECORD or _WAIT; 0: commands */
+    bool needs_service;  /* the backend's queue cannot take one of them */
+    haly_event *event;
 };
 
-/* A capture is a graph that nobody else knows yet. */
-struct capture {
-    haly_graph *graph;
-};
+/* ---- life ---- */
 
-static haly_status grow(void **list, uint32_t *capacity, uint32_t count, size_t size)
+haly_graph *graph_create(haly_context *context)
 {
-    if (count < *capacity)
-        return HALY_OK;
-    const uint32_t wanted = *capacity != 0 ? 2 * *capacity : 16;
-    void *grown = realloc(*list, wanted * size);
-    if (grown == NULL)
-        return fail_host_oom("a graph", wanted * size);
-    *list = grown;
-    *capacity = wanted;
-    return HALY_OK;
+    haly_graph *graph = calloc(1, sizeof *graph);
+    if (graph == NULL)
+        return NULL;
+    object_init(&graph->object, HALY_OBJECT_GRAPH, context);
+    pthread_mutex_init(&graph->lock, NULL);
+    return graph;
 }
 
-static haly_status reserve_records(haly_graph *graph, uint64_t bytes)
+static void release_object(void *object)
 {
-    if (graph->bytes + bytes <= graph->capacity)
-        return HALY_OK;
-    const uint64_t wanted =
-        2 * graph->capacity > graph->bytes + bytes ? 2 * graph->capacity : graph->bytes + bytes + 4096;
-    char *grown = realloc(graph->records, wanted);
-    if (grown == NULL)
-        return fail_host_oom("a graph's commands", wanted);
-    graph->records = grown;
-    graph->capacity = wanted;
-    return HALY_OK;
-}
-
-static haly_status keep(haly_graph *graph, void *object)
-{
-    if (graph->kept_count > 0 && graph->kept[graph->kept_count - 1] == object)
-        return HALY_OK;
-    void *list = graph->kept;
-    TRY(grow(&list, &graph->kept_capacity, graph->kept_count, sizeof *graph->kept));
-    graph->kept = list;
-    graph->kept[graph->kept_count++] = object;
-    object_retain(object, (haly_object_kind)((struct object *)object)->kind);
-    return HALY_OK;
-}
-
-static haly_status keep_objects(haly_graph *graph, const void *records, uint64_t bytes)
-{
-    const char *end = (const char *)records + bytes;
-    for (const haly_command *record = records; (const char *)record < end; record = command_next(record)) {
-        if (record->kind == HALY_COMMAND_LAUNCH)
-            TRY(keep(graph, ((const haly_command_launch *)record)->kernel));
-        else if (record->kind == HALY_COMMAND_OP)
-            TRY(keep(graph, ((const haly_command_op *)record)->plan));
-    }
-    return HALY_OK;
-}
-
-haly_status capture_append(haly_stream *stream, const void *records, uint64_t bytes, uint32_t count)
-{
-    haly_graph *graph = stream->capture->graph;
-    TRY(reserve_records(graph, bytes));
-    TRY(keep_objects(graph, records, bytes));
-    memcpy(graph->records + graph->bytes, records, bytes);
-    graph->bytes += bytes;
-    graph->command_count += count;
-    return HALY_OK;
-}
-
-static bool is_recorded_in(const haly_graph *graph, const haly_event *event)
-{
-    const char *end = graph->records + graph->bytes;
-    for (const haly_command *record = (const void *)graph->records; (const char *)record < end;
-         record = command_next(record))
-        if (record->kind == HALY_COMMAND_RECORD && ((const haly_command_record *)record)->event == event)
-            return true;
-    return false;
-}
-
-haly_status capture_event(haly_stream *stream, uint16_t kind, haly_event *event)
-{
-    haly_graph *graph = stream->capture->graph;
-    if (kind == HALY_COMMAND_WAIT && is_recorded_in(graph, event))
-        return HALY_OK; /* recorded earlier in this capture, so in order already */
-    const haly_command_record command = {{sizeof command, kind, 0}, event};
-    TRY(keep(graph, event));
-    return capture_append(stream, &command, sizeof command, 1);
-}
-
-haly_status capture_keep_memory(haly_stream *stream, void *address)
-{
-    haly_graph *graph = stream->capture->graph;
-    void *list = graph->memory;
-    TRY(grow(&list, &graph->memory_capacity, graph->memory_count, sizeof *graph->memory));
-    graph->memory = list;
-    graph->memory[graph->memory_count++] = address;
-    return HALY_OK;
-}
-
-static void release_kept(void *object)
-{
+    if (object == NULL)
+        return;
     switch ((uint32_t)((struct object *)object)->kind) {
     case HALY_OBJECT_KERNEL:
         haly_kernel_release(object);
@@ -143,15 +59,17 @@ static void release_kept(void *object)
 void graph_destroy(struct object *object)
 {
     haly_graph *graph = (haly_graph *)object;
-    for (uint32_t i = 0; i < graph->kept_count; i++)
-        release_kept(graph->kept[i]);
+    for (uint64_t i = 0; i < graph->recording.node_count; i++)
+        release_object(graph->recording.nodes[i].object);
     for (uint32_t i = 0; i < graph->memory_count; i++)
-        haly_free(object->context, graph->memory[i]);
-    haly_event_release(graph->launched);
-    pthread_mutex_destroy(&graph->launch_lock);
-    free(graph->records);
-    free(graph->kept);
+        memory_free_of_graph(object->context, graph->memory[i].address);
+    if (graph->launched != NULL)
+        event_record_release(graph->launched);
+    pthread_mutex_destroy(&graph->lock);
+    recording_free(&graph->recording);
     free(graph->memory);
+    free(graph->resolved);
+    free(graph->runs);
     free(graph);
 }
 
@@ -159,51 +77,6 @@ static void graph_end(struct object *object)
 {
     object_unpublish(object);
     retire(object, graph_destroy);
-}
-
-haly_status haly_stream_capture_begin(haly_stream *stream)
-{
-    ENTRY_STREAM(stream);
-    TRY(stream_refuse_in_capture(stream, "starting another capture"));
-    if ((stream->gate & STREAM_WRAPPED) != 0)
-        return FAIL(HALY_ERR_UNSUPPORTED, "a wrapped stream cannot be captured by Halyard; its owner can");
-    struct capture *capture = calloc(1, sizeof *capture);
-    haly_graph *graph = calloc(1, sizeof *graph);
-    if (capture == NULL || graph == NULL) {
-        free(capture);
-        free(graph);
-        return fail_host_oom("a capture", sizeof *capture + sizeof *graph);
-    }
-    object_init(&graph->object, HALY_OBJECT_GRAPH, stream->object.context);
-    pthread_mutex_init(&graph->launch_lock, NULL);
-    capture->graph = graph;
-    stream->capture = capture;
-    atomic_fetch_or(&stream->gate, STREAM_CAPTURING);
-    return HALY_OK;
-}
-
-haly_status haly_stream_capture_end(haly_stream *stream, haly_graph **out_graph)
-{
-    ENTRY_STREAM(stream);
-    REQUIRE(out_graph);
-    if (!stream_is_capturing(stream))
-        return FAIL(HALY_ERR_INVALID, "the stream is not being captured");
-    struct capture *capture = stream->capture;
-    stream->capture = NULL;
-    atomic_fetch_and(&stream->gate, ~(uint32_t)STREAM_CAPTURING);
-    *out_graph = capture->graph;
-    object_publish(&capture->graph->object, NULL); /* without a name it cannot fail */
-    free(capture);
-    return HALY_OK;
-}
-
-void capture_discard(haly_stream *stream)
-{
-    if (stream->capture == NULL)
-        return;
-    graph_destroy(&stream->capture->graph->object);
-    free(stream->capture);
-    stream->capture = NULL;
 }
 
 void haly_graph_retain(haly_graph *graph)
@@ -216,55 +89,219 @@ void haly_graph_release(haly_graph *graph)
     object_release(graph, HALY_OBJECT_GRAPH, graph_end);
 }
 
-static haly_status instantiate(haly_graph *graph)
+/* ---- preparing ---- */
+
+static bool is_event_command(const haly_command *record)
 {
-    if (graph->instantiated)
+    return record->kind == HALY_COMMAND_RECORD || record->kind == HALY_COMMAND_WAIT;
+}
+
+static haly_status room_for_run(haly_graph *graph)
+{
+    if (graph->run_count < graph->run_capacity)
         return HALY_OK;
-    TRY(haly_event_create(graph->object.context, NULL, &graph->launched));
-    graph->instantiated = true;
+    const uint64_t wanted = graph->run_capacity != 0 ? 2 * graph->run_capacity : 4;
+    struct graph_run *grown = realloc(graph->runs, wanted * sizeof *grown);
+    if (grown == NULL)
+        return fail_host_oom("a graph's runs", wanted * sizeof *grown);
+    graph->runs = grown;
+    graph->run_capacity = wanted;
     return HALY_OK;
+}
+
+/* Adds a command to the run it continues, or begins one with it. */
+static haly_status add_to_runs(haly_graph *graph, const haly_command *record)
+{
+    const uint64_t offset = (uint64_t)((const char *)record - graph->recording.records);
+    struct graph_run *run = graph->run_count != 0 ? &graph->runs[graph->run_count - 1] : NULL;
+    if (is_event_command(record) || run == NULL || run->event_kind != 0) {
+        TRY(room_for_run(graph));
+        run = &graph->runs[graph->run_count++];
+        *run = (struct graph_run){.offset = offset};
+    }
+    if (is_event_command(record)) {
+        run->event_kind = record->kind;
+        run->event = ((const haly_command_record *)record)->event;
+    } else {
+        run->needs_service = run->needs_service || command_needs_service(graph->object.context, record);
+    }
+    run->bytes += record->size;
+    run->count++;
+    return HALY_OK;
+}
+
+static haly_status room_for_resolved(haly_graph *graph)
+{
+    const uint64_t needed = graph->recording.bytes + sizeof(haly_command_record);
+    if (needed <= graph->resolved_capacity)
+        return HALY_OK;
+    char *grown = realloc(graph->resolved, needed);
+    if (grown == NULL)
+        return fail_host_oom("a graph's resolved commands", needed);
+    graph->resolved = grown;
+    graph->resolved_capacity = needed;
+    return HALY_OK;
+}
+
+static void resolve_run(haly_graph *graph, const struct graph_run *run)
+{
+    if (run->event_kind != 0)
+        return;
+    memcpy(graph->resolved + run->offset, graph->recording.records + run->offset, run->bytes);
+    records_resolve(graph->object.context, graph->resolved + run->offset, run->bytes);
+}
+
+static haly_status prepare(haly_graph *graph)
+{
+    haly_context *context = graph->object.context;
+    graph->is_prepared = false;
+    graph->run_count = 0;
+    graph->mapping_epoch = context_mapping_epoch(context);
+    TRY(room_for_resolved(graph));
+    const haly_command *record = (const void *)graph->recording.records;
+    for (; record != recording_end(&graph->recording); record = command_next(record))
+        TRY(add_to_runs(graph, record));
+    for (uint64_t i = 0; i < graph->run_count; i++)
+        resolve_run(graph, &graph->runs[i]);
+    graph->is_prepared = true;
+    return HALY_OK;
+}
+
+/* Translated addresses stand in the resolved records: once memory went, they may mean something else. */
+static haly_status graph_prepare(haly_graph *graph)
+{
+    if (LIKELY(graph->is_prepared && graph->mapping_epoch == context_mapping_epoch(graph->object.context)))
+        return HALY_OK;
+    return prepare(graph);
 }
 
 haly_status haly_graph_instantiate(haly_graph *graph)
 {
     ENTRY_LIVE(graph, HALY_OBJECT_GRAPH, graph->object.context);
-    pthread_mutex_lock(&graph->launch_lock);
-    const haly_status status = instantiate(graph);
-    pthread_mutex_unlock(&graph->launch_lock);
+    pthread_mutex_lock(&graph->lock);
+    const haly_status status = graph_prepare(graph);
+    pthread_mutex_unlock(&graph->lock);
     return status;
 }
 
-/* Submits [from, to) of the graph's records through a scratch copy, which submitting rewrites. */
-static haly_status replay_run(haly_stream *stream, const haly_graph *graph, uint64_t from, uint64_t to, uint32_t count,
-                              char *scratch)
+/* ---- updating ---- */
+
+/* Whether the edited nodes have kept their sizes and need what they needed before, so that the runs stay as they are.
+ */
+static bool keeps_runs(const haly_graph *graph, uint64_t first_node, const struct recording *edits)
 {
-    if (count == 0)
-        return HALY_OK;
-    memcpy(scratch, graph->records + from, to - from);
-    return stream_submit(stream, scratch, to - from, count);
+    for (uint64_t i = 0; i < edits->node_count; i++)
+        if (edits->nodes[i].bytes != graph->recording.nodes[first_node + i].bytes ||
+            edits->nodes[i].kind == HALY_COMMAND_COPY || edits->nodes[i].kind == HALY_COMMAND_COPY_2D)
+            return false;
+    return true;
 }
 
-/* Replays in runs between record and wait commands, which go through their own functions. */
-static haly_status replay(haly_stream *stream, const haly_graph *graph, char *scratch)
+static void resolve_nodes(haly_graph *graph, uint64_t first_node, uint64_t count)
 {
-    uint64_t from = 0, at = 0;
-    uint32_t count = 0;
-    while (at < graph->bytes) {
-        const haly_command *record = (const void *)(graph->records + at);
-        const uint64_t next = at + record->size;
-        if (record->kind == HALY_COMMAND_RECORD || record->kind == HALY_COMMAND_WAIT) {
-            haly_event *event = ((const haly_command_record *)record)->event;
-            TRY(replay_run(stream, graph, from, at, count, scratch));
-            TRY(record->kind == HALY_COMMAND_RECORD ? haly_event_record(event, stream)
-                                                    : haly_stream_wait(stream, event));
-            from = next;
-            count = 0;
-        } else {
-            count++;
-        }
-        at = next;
+    for (uint64_t i = first_node; i < first_node + count; i++) {
+        const struct recorded_node *node = &graph->recording.nodes[i];
+        const struct graph_run run = {.offset = node->offset, .bytes = node->bytes};
+        if (node->kind != HALY_COMMAND_RECORD && node->kind != HALY_COMMAND_WAIT)
+            resolve_run(graph, &run);
     }
-    return replay_run(stream, graph, from, at, count, scratch);
+}
+
+haly_status graph_edit(haly_graph *graph, uint64_t first_node, const struct recording *edits)
+{
+    pthread_mutex_lock(&graph->lock);
+    const bool keeps = graph->is_prepared && keeps_runs(graph, first_node, edits);
+    const haly_status status = recording_replace(&graph->recording, first_node, edits);
+    if (status == HALY_OK && keeps)
+        resolve_nodes(graph, first_node, edits->node_count);
+    else if (status == HALY_OK)
+        graph->is_prepared = false;
+    pthread_mutex_unlock(&graph->lock);
+    return status;
+}
+
+/* ---- launching ---- */
+
+/* The slow way: as if the commands were submitted anew. */
+static haly_status submit_copy(haly_stream *stream, const haly_graph *graph, const struct graph_run *run)
+{
+    char *scratch = malloc(run->bytes);
+    if (scratch == NULL)
+        return fail_host_oom("a graph's launch", run->bytes);
+    memcpy(scratch, graph->recording.records + run->offset, run->bytes);
+    const haly_status status = stream_submit(stream, scratch, run->bytes, run->count);
+    free(scratch);
+    return status;
+}
+
+static haly_status submit_run(haly_stream *stream, const haly_graph *graph, const struct graph_run *run)
+{
+    if (run->event_kind == HALY_COMMAND_RECORD)
+        return haly_event_record(run->event, stream);
+    if (run->event_kind == HALY_COMMAND_WAIT)
+        return haly_stream_wait(stream, run->event);
+    if (run->needs_service || !stream_is_direct(stream))
+        return submit_copy(stream, graph, run);
+    return stream_submit_resolved(stream, graph->resolved + run->offset, run->bytes, run->count, NULL);
+}
+
+/* A record for the end of this launch: the one of the latest when nobody waits for that any more. */
+static haly_status take_launched(haly_graph *graph, struct event_record **out_record)
+{
+    if (graph->launched != NULL && event_record_is_ours_alone(graph->launched)) {
+        *out_record = graph->launched;
+        return HALY_OK;
+    }
+    TRY(event_record_acquire(graph->object.context, 0, out_record));
+    if (graph->launched != NULL)
+        event_record_release(graph->launched);
+    graph->launched = *out_record;
+    return HALY_OK;
+}
+
+/* The last run with the record behind it, in one submit where that can be. */
+static haly_status submit_last(haly_stream *stream, haly_graph *graph, const struct graph_run *run)
+{
+    struct event_record *record;
+    const bool is_direct = run != NULL && run->event_kind == 0 && !run->needs_service && stream_is_direct(stream);
+    if (run != NULL && !is_direct)
+        TRY(submit_run(stream, graph, run));
+    TRY(take_launched(graph, &record));
+    haly_command_record command = {{sizeof command, HALY_COMMAND_RECORD, 0}, record};
+    if (!is_direct)
+        return stream_submit(stream, &command, sizeof command, 1);
+    command.event = record->block;
+    memcpy(graph->resolved + run->offset + run->bytes, &command, sizeof command);
+    return stream_submit_resolved(stream, graph->resolved + run->offset, run->bytes + sizeof command, run->count + 1,
+                                  record);
+}
+
+static haly_status launch(haly_stream *stream, haly_graph *graph)
+{
+    TRY(graph_prepare(graph));
+    if (graph->launched != NULL)
+        TRY(stream_wait_record(stream, graph->launched));
+    for (uint64_t i = 0; i + 1 < graph->run_count; i++)
+        TRY(submit_run(stream, graph, &graph->runs[i]));
+    return submit_last(stream, graph, graph->run_count != 0 ? &graph->runs[graph->run_count - 1] : NULL);
+}
+
+/* What a failing launch did queue is recorded too, so that the next one stays behind it. */
+static void record_failed(haly_stream *stream, haly_graph *graph)
+{
+    const haly_error failure = *error_detail();
+    struct event_record *record;
+    if (graph->launched != NULL)
+        event_record_release(graph->launched); /* it may stand for a point that is never reached */
+    graph->launched = NULL;
+    if (take_launched(graph, &record) == HALY_OK) {
+        haly_command_record command = {{sizeof command, HALY_COMMAND_RECORD, 0}, record};
+        if (stream_submit(stream, &command, sizeof command, 1) != HALY_OK) {
+            event_record_release(record);
+            graph->launched = NULL;
+        }
+    }
+    *error_detail() = failure;
 }
 
 haly_status haly_graph_launch(haly_stream *stream, haly_graph *graph)
@@ -272,29 +309,63 @@ haly_status haly_graph_launch(haly_stream *stream, haly_graph *graph)
     ENTRY_STREAM(stream);
     ENTRY(graph, HALY_OBJECT_GRAPH);
     TRY(stream_refuse_in_capture(stream, "launching a graph"));
-    if (graph->object.context != stream->object.context)
-        return FAIL(HALY_ERR_INVALID, "the graph belongs to context %llu, the stream to context %llu",
-                    (unsigned long long)graph->object.context->object.id,
-                    (unsigned long long)stream->object.context->object.id);
-    char *scratch = malloc(graph->bytes + 1);
-    if (scratch == NULL)
-        return fail_host_oom("a graph's launch", graph->bytes);
-    pthread_mutex_lock(&graph->launch_lock);
-    haly_status status = instantiate(graph);
-    if (status == HALY_OK)
-        status = haly_stream_wait(stream, graph->launched);
-    if (status == HALY_OK)
-        status = replay(stream, graph, scratch);
-    if (status == HALY_OK)
-        status = haly_event_record(graph->launched, stream);
-    pthread_mutex_unlock(&graph->launch_lock);
-    free(scratch);
+    TRY(check_same_context(graph, stream));
+    pthread_mutex_lock(&graph->lock);
+    const haly_status status = launch(stream, graph);
+    if (UNLIKELY(status != HALY_OK))
+        record_failed(stream, graph);
+    pthread_mutex_unlock(&graph->lock);
     return status;
+}
+
+/* ---- asking ---- */
+
+static uint64_t reserved_bytes(const haly_graph *graph)
+{
+    uint64_t bytes = 0;
+    for (uint32_t i = 0; i < graph->memory_count; i++)
+        bytes += graph->memory[i].bytes;
+    return bytes;
 }
 
 haly_status haly_graph_info_get(haly_graph *graph, haly_graph_info *out_info)
 {
     ENTRY(graph, HALY_OBJECT_GRAPH);
-    const haly_graph_info info = {HALY_GRAPH_INFO_INIT, graph->instantiated, graph->command_count, graph->bytes};
-    return CHECK_OUTPUT(out_info, haly_graph_info, bytes, &info);
+    pthread_mutex_lock(&graph->lock);
+    const haly_graph_info info = {HALY_GRAPH_INFO_INIT,
+                                  .instantiated = graph->is_prepared,
+                                  .command_count = graph->recording.command_count,
+                                  .bytes = graph->recording.bytes,
+                                  .node_count = graph->recording.node_count,
+                                  .reserved_bytes = reserved_bytes(graph)};
+    pthread_mutex_unlock(&graph->lock);
+    return CHECK_OUTPUT(out_info, haly_graph_info, reserved_bytes, &info);
+}
+
+static void describe_object(const struct recorded_node *node, haly_graph_node_info *info)
+{
+    const struct object *object = node->object;
+    if (object == NULL)
+        return;
+    snprintf(info->name, sizeof info->name, "%s", object->name);
+    if (object->kind == HALY_OBJECT_KERNEL)
+        snprintf(info->name, sizeof info->name, "%s", ((const haly_kernel *)node->object)->name);
+    else if (object->kind == HALY_OBJECT_PLAN)
+        plan_describe(node->object, info->name, sizeof info->name, info->path, sizeof info->path);
+}
+
+haly_status haly_graph_node_info_get(haly_graph *graph, uint64_t node, haly_graph_node_info *out_info)
+{
+    haly_graph_node_info info = {HALY_GRAPH_NODE_INFO_INIT};
+    ENTRY(graph, HALY_OBJECT_GRAPH);
+    if (node >= graph->recording.node_count)
+        return FAIL(HALY_ERR_INVALID, "node is %llu, the graph has %llu nodes", (unsigned long long)node,
+                    (unsigned long long)graph->recording.node_count);
+    pthread_mutex_lock(&graph->lock);
+    const struct recorded_node *recorded = &graph->recording.nodes[node];
+    info.kind = (haly_graph_node_kind)recorded->kind;
+    info.command_count = recorded->command_count;
+    describe_object(recorded, &info);
+    pthread_mutex_unlock(&graph->lock);
+    return CHECK_OUTPUT(out_info, haly_graph_node_info, path, &info);
 }

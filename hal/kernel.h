@@ -31,6 +31,9 @@ uint32_t launch_record_bytes(const haly_kernel *kernel);
  * arguments. Addresses in the arguments are not looked at: launch_check_addresses() does that.
  */
 haly_status launch_record_write(haly_kernel *kernel, const haly_launch_desc *desc, void *record);
+/* Points the extension chain of a launch record at its copies behind the arguments: records move. */
+void launch_link_ext(haly_command_launch *launch);
+
 haly_status launch_check_addresses(haly_context *context, const haly_kernel *kernel, const void *arguments);
 
 #endif

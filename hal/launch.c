@@ -7,6 +7,7 @@
 #include "memory.h"
 
 #define MAX_ARGUMENT_BYTES 4096U
+#define MAX_EXT_BYTES 1024U
 #define DEFAULT_GROUP 256U
 
 uint32_t launch_record_bytes(const haly_kernel *kernel)
@@ -70,7 +71,6 @@ haly_status launch_record_write(haly_kernel *kernel, const haly_launch_desc *des
     launch->kernel = kernel;
     launch->dynamic_local_bytes = desc->dynamic_local_bytes;
     launch->argument_bytes = desc->argument_bytes;
-    launch->ext = desc->ext;
     default_sizes(kernel, desc, launch);
     if (desc->argument_bytes != kernel->info.argument_bytes)
         return FAIL(HALY_ERR_INVALID, "argument_bytes is %u, kernel \"%s\" takes %u", desc->argument_bytes,
@@ -90,6 +90,41 @@ haly_status launch_record_write(haly_kernel *kernel, const haly_launch_desc *des
     if (desc->argument_bytes > 0)
         memcpy(launch + 1, desc->arguments, desc->argument_bytes);
     return HALY_OK;
+}
+
+static uint32_t padded(uint32_t bytes)
+{
+    return (bytes + 7U) & ~7U;
+}
+
+/* Copies the chain behind the arguments, since the record may be kept longer than the call. */
+static haly_status append_ext(haly_command_launch *launch, const haly_ext *ext)
+{
+    char *at = (char *)launch + launch->head.size;
+    for (; ext != NULL; ext = ext->next) {
+        if (ext->size < sizeof *ext || ext->size > MAX_EXT_BYTES - launch->ext_bytes)
+            return FAIL(HALY_ERR_INVALID,
+                        "haly_launch_desc.ext: a struct of %u bytes, expected at least %zu, and at "
+                        "most %u in the whole chain",
+                        ext->size, sizeof *ext, MAX_EXT_BYTES);
+        memcpy(at, ext, ext->size);
+        at += padded(ext->size);
+        launch->ext_bytes += padded(ext->size);
+    }
+    launch->head.size += launch->ext_bytes;
+    launch_link_ext(launch);
+    return HALY_OK;
+}
+
+void launch_link_ext(haly_command_launch *launch)
+{
+    char *end = (char *)launch + launch->head.size, *at = end - launch->ext_bytes;
+    launch->ext = (const haly_ext *)(const void *)at;
+    while (at < end) {
+        haly_ext *ext = (haly_ext *)(void *)at;
+        at += padded(ext->size);
+        ext->next = at < end ? (const haly_ext *)(const void *)at : NULL;
+    }
 }
 
 static haly_status check_address(haly_context *context, const haly_kernel *kernel, uint32_t index, const void *address)
@@ -124,23 +159,23 @@ haly_status launch_check_addresses(haly_context *context, const haly_kernel *ker
 haly_status haly_launch(haly_stream *stream, haly_kernel *kernel, const haly_launch_desc *desc)
 {
     haly_launch_desc checked;
-    _Alignas(8) char record[sizeof(haly_command_launch) + MAX_ARGUMENT_BYTES];
+    _Alignas(8) char record[sizeof(haly_command_launch) + MAX_ARGUMENT_BYTES + MAX_EXT_BYTES];
+    haly_command_launch *launch = (haly_command_launch *)(void *)record;
     ENTRY_STREAM(stream);
     ENTRY(kernel, HALY_OBJECT_KERNEL);
     REQUIRE(desc);
     TRY(CHECK_INPUT(desc, haly_launch_desc, ext, &checked));
-    if (kernel->object.context != stream->object.context)
-        return FAIL(HALY_ERR_INVALID, "kernel \"%s\" belongs to context %llu, the stream to context %llu", kernel->name,
-                    (unsigned long long)kernel->object.context->object.id,
-                    (unsigned long long)stream->object.context->object.id);
+    TRY(check_same_context(kernel, stream));
     if (kernel->info.argument_bytes > MAX_ARGUMENT_BYTES)
         return FAIL(HALY_ERR_UNSUPPORTED, "kernel \"%s\" takes %u bytes of arguments; at most %u can be launched",
                     kernel->name, kernel->info.argument_bytes, MAX_ARGUMENT_BYTES);
     TRY(launch_record_write(kernel, &checked, record));
     TRY(launch_check_addresses(stream->object.context, kernel, record + sizeof(haly_command_launch)));
+    if (UNLIKELY(checked.ext != NULL))
+        TRY(append_ext(launch, checked.ext));
     if (checked.grid[0] == 0)
-        return HALY_OK;
-    return stream_submit(stream, record, launch_record_bytes(kernel), 1);
+        return stream_submit_nothing(stream, HALY_COMMAND_LAUNCH, kernel);
+    return stream_submit(stream, record, launch->head.size, 1);
 }
 
 /* Packs values by the kernel's table. */

@@ -5,6 +5,7 @@
 
 #include "check.h"
 #include "dtype.h"
+#include "graph.h"
 #include "memory_state.h"
 #include "param.h"
 #include "stream.h"
@@ -176,22 +177,29 @@ haly_status haly_malloc(haly_context *context, uint64_t size, const haly_memory_
     return HALY_OK;
 }
 
+/* In the order of a stream, or of the graph that the stream is captured into. */
+static haly_status alloc_on_stream(haly_stream *stream, struct allocation *request, void **out_address)
+{
+    if (UNLIKELY(stream_is_capturing(stream)))
+        return capture_alloc(stream, request, out_address);
+    request->timeline = stream->timeline;
+    return allocator_alloc(&stream->object.context->memory->device, request, out_address);
+}
+
 haly_status haly_malloc_async(haly_stream *stream, uint64_t size, const haly_memory_desc *desc, void **out_address)
 {
     static const uint8_t zero = 0;
+    struct allocation request = {.size = size};
     void *address;
     ENTRY_STREAM(stream);
     REQUIRE(out_address);
-    haly_context *context = stream->object.context;
-    struct allocation request = {
-        .size = size, .timeline = stream->timeline, .must_not_grow = stream_is_capturing(stream)};
     if (UNLIKELY(desc != NULL || size > UINT64_MAX - ALIGNMENT_MOST))
-        TRY(check_request(context, size, desc, &request));
+        TRY(check_request(stream->object.context, size, desc, &request));
     if (UNLIKELY(size == 0)) {
         *out_address = NULL;
         return HALY_OK;
     }
-    TRY(allocator_alloc(&context->memory->device, &request, &address));
+    TRY(alloc_on_stream(stream, &request, &address));
     if (UNLIKELY((request.flags & HALY_MEMORY_ZERO) != 0)) {
         const haly_status status = haly_fill(stream, address, &zero, 1, size);
         if (status != HALY_OK) {
@@ -248,13 +256,24 @@ static haly_status free_behind_many(haly_context *context, struct chunk *chunk, 
     }
 }
 
+/* The live chunk at an address that the program may free; NULL with HALY_ERR_INVALID's detail. */
+static struct chunk *freeable_chunk(haly_context *context, void *address)
+{
+    struct chunk *chunk = memory_live_chunk(context, address, HALY_MEMORY_DEVICE);
+    if (UNLIKELY(chunk != NULL && (chunk->flags & ALLOCATION_OF_GRAPH) != 0)) {
+        FAIL(HALY_ERR_INVALID, "%p belongs to a graph, which frees it when it is released", address);
+        return NULL;
+    }
+    return chunk;
+}
+
 haly_status haly_free(haly_context *context, void *address)
 {
     struct timeline_point points[POINTS_ON_STACK];
     ENTRY_LIVE(context, HALY_OBJECT_CONTEXT, context);
     if (UNLIKELY(address == NULL))
         return HALY_OK;
-    struct chunk *chunk = memory_live_chunk(context, address, HALY_MEMORY_DEVICE);
+    struct chunk *chunk = freeable_chunk(context, address);
     if (UNLIKELY(chunk == NULL))
         return HALY_ERR_INVALID;
     const uint32_t count = collect_unfinished(context, points, POINTS_ON_STACK);
@@ -274,7 +293,9 @@ haly_status haly_free_async(haly_stream *stream, void *address)
     haly_context *context = stream->object.context;
     if (UNLIKELY(address == NULL))
         return HALY_OK;
-    struct chunk *chunk = memory_live_chunk(context, address, HALY_MEMORY_DEVICE);
+    if (UNLIKELY(stream_is_capturing(stream)))
+        return capture_free(stream, address);
+    struct chunk *chunk = freeable_chunk(context, address);
     if (UNLIKELY(chunk == NULL))
         return HALY_ERR_INVALID;
     return allocator_free_ordered(&context->memory->device, chunk, stream->timeline);
@@ -388,6 +409,21 @@ void memory_free_ordered(haly_context *context, struct timeline *timeline, void 
     const haly_error before = *error_detail();
     struct chunk *chunk = memory_live_chunk(context, address, HALY_MEMORY_DEVICE);
     if (chunk == NULL || allocator_free_ordered(&context->memory->device, chunk, timeline) != HALY_OK)
+        *error_detail() = before; /* it stays allocated until the context closes */
+}
+
+haly_status memory_alloc_for_graph(haly_context *context, const struct allocation *request, void **out_address)
+{
+    struct allocation own = *request;
+    own.flags |= ALLOCATION_OF_GRAPH;
+    return allocator_alloc(&context->memory->device, &own, out_address);
+}
+
+void memory_free_of_graph(haly_context *context, void *address)
+{
+    const haly_error before = *error_detail();
+    struct chunk *chunk = memory_live_chunk(context, address, HALY_MEMORY_DEVICE);
+    if (chunk == NULL || allocator_free(&context->memory->device, chunk, NULL, 0) != HALY_OK)
         *error_detail() = before; /* it stays allocated until the context closes */
 }
 

@@ -43,6 +43,11 @@ void *memory_translate(haly_context *context, const void *address);
 haly_status memory_alloc_ordered(haly_context *context, struct timeline *timeline, uint64_t size, void **out_address);
 void memory_free_ordered(haly_context *context, struct timeline *timeline, void *address);
 
+/* The same for memory that stays a graph's until the graph frees it, behind nothing: its launches have finished. */
+struct allocation;
+haly_status memory_alloc_for_graph(haly_context *context, const struct allocation *request, void **out_address);
+void memory_free_of_graph(haly_context *context, void *address);
+
 /* Counts host memory that another part of the core pins (positive) or lets go (negative), for the statistics. */
 void memory_note_pinned(haly_context *context, int64_t bytes);
 

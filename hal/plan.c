@@ -176,6 +176,12 @@ haly_status haly_plan_info_get(haly_plan *plan, haly_plan_info *out_info)
     return CHECK_OUTPUT(out_info, haly_plan_info, path, &plan->info);
 }
 
+void plan_describe(const haly_plan *plan, char *name, size_t name_size, char *path, size_t path_size)
+{
+    snprintf(name, name_size, "%s", plan->op->name);
+    snprintf(path, path_size, "%s", plan->info.path);
+}
+
 void *plan_block(haly_plan *plan)
 {
     return plan->block;

@@ -12,6 +12,9 @@ void plans_close(haly_context *context);
 /* The backend's block of a plan, for resolving an op record. */
 void *plan_block(haly_plan *plan);
 
+/* The operator's name and the path it takes, cut to fit. */
+void plan_describe(const haly_plan *plan, char *name, size_t name_size, char *path, size_t path_size);
+
 /* Destroys one plan (its last reference is gone, or its context is). */
 void plan_destroy(struct object *object);
 

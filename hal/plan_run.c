@@ -196,17 +196,27 @@ static haly_status run_native(haly_stream *stream, haly_plan *plan, void *const 
     void *workspace = NULL;
     if (plan->info.workspace_bytes == 0)
         return submit_op(stream, plan, addresses, values, value_count, NULL);
-    TRY(memory_alloc_ordered(context, stream->timeline, plan->info.workspace_bytes, &workspace));
-    if (UNLIKELY(stream_is_capturing(stream))) { /* every replay writes to it: the graph keeps it */
-        const haly_status status = capture_keep_memory(stream, workspace);
-        if (status == HALY_OK)
-            return submit_op(stream, plan, addresses, values, value_count, workspace);
-        memory_free_ordered(context, stream->timeline, workspace);
+    if (UNLIKELY(stream_is_capturing(stream))) { /* every replay writes to it: it is the graph's */
+        TRY(capture_workspace(stream, plan->info.workspace_bytes, &workspace));
+        const haly_status status = submit_op(stream, plan, addresses, values, value_count, workspace);
+        capture_workspace_end(stream, workspace);
         return status;
     }
+    TRY(memory_alloc_ordered(context, stream->timeline, plan->info.workspace_bytes, &workspace));
     const haly_status status = submit_op(stream, plan, addresses, values, value_count, workspace);
     memory_free_ordered(context, stream->timeline, workspace);
     return status;
+}
+
+static haly_status queue_run(haly_stream *stream, haly_plan *plan, void *const *addresses, const int64_t *values,
+                             uint32_t value_count, bool differ)
+{
+    const struct launch_set *set = differ ? &plan->each : &plan->same;
+    if (UNLIKELY(plan->queues_nothing || (plan->block == NULL && set->count == 0)))
+        return stream_submit_nothing(stream, HALY_COMMAND_OP, plan);
+    if (plan->block != NULL)
+        return run_native(stream, plan, addresses, values, value_count);
+    return run_lowered(stream, set, addresses, values);
 }
 
 haly_status plan_run(haly_stream *stream, haly_plan *plan, void *const *addresses, const int64_t *values,
@@ -216,12 +226,12 @@ haly_status plan_run(haly_stream *stream, haly_plan *plan, void *const *addresse
     TRY(check_values(plan, values, value_count, &differ));
     TRY(check_addresses(stream->object.context, plan, addresses));
     TRY(check_overlaps(plan, addresses));
-    if (UNLIKELY(plan->queues_nothing))
-        return HALY_OK;
-    if (plan->block != NULL)
-        return run_native(stream, plan, addresses, values, value_count);
-    const struct launch_set *set = differ ? &plan->each : &plan->same;
-    return set->count == 0 ? HALY_OK : run_lowered(stream, set, addresses, values);
+    if (LIKELY(!stream_is_capturing(stream)))
+        return queue_run(stream, plan, addresses, values, value_count, differ);
+    capture_name_plan(stream, plan);
+    const haly_status status = queue_run(stream, plan, addresses, values, value_count, differ);
+    capture_name_plan(stream, NULL);
+    return status;
 }
 
 haly_status haly_plan_run(haly_stream *stream, haly_plan *plan, void *const *addresses, uint32_t address_count,
@@ -229,8 +239,7 @@ haly_status haly_plan_run(haly_stream *stream, haly_plan *plan, void *const *add
 {
     ENTRY_STREAM(stream);
     ENTRY(plan, HALY_OBJECT_PLAN);
-    if (UNLIKELY(plan->object.context != stream->object.context))
-        return FAIL(HALY_ERR_INVALID, "the plan and the stream belong to different contexts");
+    TRY(check_same_context(plan, stream));
     if (UNLIKELY(address_count != plan->info.address_count))
         return FAIL(HALY_ERR_INVALID, "%s takes %u addresses (inputs, then outputs), and %u are given", plan->op->name,
                     plan->info.address_count, address_count);

@@ -269,6 +269,7 @@ haly_status segment_create(struct allocator *allocator, uint64_t bytes, uint32_t
 void segment_destroy(struct segment *segment)
 {
     address_remove(segment);
+    atomic_fetch_add_explicit(&segment->allocator->context->mapping_epoch, 1, memory_order_release);
     backend_give(segment);
     if (segment->allocator->context->latched != HALY_ERR_ABANDONED)
         block_destroy(segment->block); /* else the backend may still look at it */

@@ -158,7 +158,7 @@ static bool issue(haly_stream *stream, haly_command *record, uint64_t sequence)
 {
     struct event_record *waited = record->kind == HALY_COMMAND_WAIT ? ((haly_command_wait *)record)->event : NULL;
     uint64_t accepted = 0;
-    stream_resolve(stream, record, record->size, sequence);
+    records_resolve(stream->object.context, record, record->size);
     const haly_status status = stream_issue(stream, record, record->size, sequence, &accepted);
     if (waited != NULL)
         drop_record(stream, waited);
@@ -174,7 +174,7 @@ static bool step(struct service *service, haly_stream *stream, struct deferred *
 {
     haly_command *record = head_of(deferred);
     const uint32_t size = record->size;
-    const bool is_ours = record->kind == 0 || stream_needs_service(stream, record);
+    const bool is_ours = record->kind == 0 || command_needs_service(stream->object.context, record);
     if (!(is_ours ? execute(service, stream, deferred) : issue(stream, record, deferred->sequence)))
         return false;
     deferred->position += size;

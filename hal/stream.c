@@ -136,6 +136,16 @@ haly_status haly_stream_set_label(haly_stream *stream, const char *label)
     return HALY_OK;
 }
 
+haly_status check_same_context(const void *object, const haly_stream *stream)
+{
+    const struct object *other = object;
+    if (LIKELY(other->context == stream->object.context))
+        return HALY_OK;
+    return FAIL(HALY_ERR_INVALID, "the %s belongs to context %llu, the stream to context %llu",
+                object_kind_name(other->kind), (unsigned long long)other->context->object.id,
+                (unsigned long long)stream->object.context->object.id);
+}
+
 haly_status stream_refuse_in_capture(haly_stream *stream, const char *what)
 {
     if (LIKELY(!stream_is_capturing(stream)))

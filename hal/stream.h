@@ -22,8 +22,9 @@ enum stream_gate {
     STREAM_WRAPPED = 1 << 2,   /* the caller's native stream: never deferred, never captured by us */
 };
 
-struct deferred; /* records the service has not issued yet, see service.c */
-struct capture;  /* see graph.c */
+struct deferred;     /* records the service has not issued yet, see service.c */
+struct capture;      /* see capture.c */
+struct event_record; /* see event.h */
 
 struct haly_stream {
     struct object object;
@@ -45,15 +46,29 @@ struct haly_stream {
  */
 haly_status stream_submit(haly_stream *stream, void *records, uint64_t bytes, uint32_t count);
 
-/* Whether the service must run a record because the backend's queue cannot take it. */
-bool stream_needs_service(const haly_stream *stream, const haly_command *record);
+/* What a submitting function calls that succeeds without anything to do: in a capture it makes a node all the same.
+ * `object` is the kernel or plan that it was for, or NULL. */
+haly_status stream_submit_nothing(haly_stream *stream, uint16_t kind, void *object);
 
-/* Turns records into the backend's form, in place; `first_sequence` is that of the first. */
-void stream_resolve(haly_stream *stream, void *records, uint64_t bytes, uint64_t first_sequence);
+/*
+ * Gives records to the backend that are in its form already, to a direct stream; none of them needs the service or
+ * concerns an event, except that the last may be a record command, of `last`. They stay as they are.
+ */
+haly_status stream_submit_resolved(haly_stream *stream, const void *records, uint64_t bytes, uint32_t count,
+                                   struct event_record *last);
+
+/* Whether the service must run a record because the backend's queue cannot take it. */
+bool command_needs_service(const haly_context *context, const haly_command *record);
+
+/* Turns records into the backend's form, in place. */
+void records_resolve(haly_context *context, void *records, uint64_t bytes);
 
 /* Gives resolved records to the backend and counts what it accepted. */
 haly_status stream_issue(haly_stream *stream, const void *records, uint64_t bytes, uint64_t first_sequence,
                          uint64_t *out_accepted);
+
+/* HALY_ERR_INVALID, naming both, unless the object (any but an instance or device) is of the stream's context. */
+haly_status check_same_context(const void *object, const haly_stream *stream);
 
 /* HALY_ERR_CAPTURING, naming `what`, while the stream is captured. */
 haly_status stream_refuse_in_capture(haly_stream *stream, const char *what);
@@ -64,6 +79,12 @@ void stream_destroy(struct object *object);
 static inline bool stream_is_capturing(haly_stream *stream)
 {
     return (atomic_load_explicit(&stream->gate, memory_order_relaxed) & STREAM_CAPTURING) != 0;
+}
+
+/* Nothing stands between a submit and the backend. */
+static inline bool stream_is_direct(haly_stream *stream)
+{
+    return atomic_load_explicit(&stream->gate, memory_order_acquire) == 0;
 }
 
 static inline const haly_command *command_next(const haly_command *record)

@@ -9,37 +9,37 @@
 #include "plan.h"
 #include "service.h"
 
-static bool wait_needs_service(const haly_stream *stream, const struct event_record *record)
+static bool wait_needs_service(const haly_context *context, const struct event_record *record)
 {
-    if (record->context != stream->object.context)
+    if (record->context != context)
         return true;
     /* A record of a deferred stream that was not issued yet means nothing to the backend. */
     return record->sequence > atomic_load_explicit(&record->timeline->issued, memory_order_acquire);
 }
 
-static bool is_staged(const haly_stream *stream, uint32_t dst_class, uint32_t src_class)
+static bool is_staged(const haly_context *context, uint32_t dst_class, uint32_t src_class)
 {
     if (dst_class == MEMORY_ELSEWHERE || src_class == MEMORY_ELSEWHERE)
         return true;
     return (dst_class == HALY_MEMORY_UNKNOWN || src_class == HALY_MEMORY_UNKNOWN) &&
-           (stream->object.context->device->spec.capabilities & HALY_CAP_PAGEABLE_COPY) == 0;
+           (context->device->spec.capabilities & HALY_CAP_PAGEABLE_COPY) == 0;
 }
 
-bool stream_needs_service(const haly_stream *stream, const haly_command *record)
+bool command_needs_service(const haly_context *context, const haly_command *record)
 {
     switch (record->kind) {
     case HALY_COMMAND_WAIT:
-        return wait_needs_service(stream, ((const haly_command_wait *)record)->event);
+        return wait_needs_service(context, ((const haly_command_wait *)record)->event);
     case HALY_COMMAND_COPY: {
         const haly_command_copy *copy = (const haly_command_copy *)record;
-        return is_staged(stream, copy->dst_class, copy->src_class);
+        return is_staged(context, copy->dst_class, copy->src_class);
     }
     case HALY_COMMAND_COPY_2D: {
         const haly_command_copy_2d *copy = (const haly_command_copy_2d *)record;
-        return is_staged(stream, copy->dst_class, copy->src_class);
+        return is_staged(context, copy->dst_class, copy->src_class);
     }
     case HALY_COMMAND_HOST_CALL:
-        return (stream->object.context->device->spec.capabilities & HALY_CAP_HOST_CALL) == 0;
+        return (context->device->spec.capabilities & HALY_CAP_HOST_CALL) == 0;
     default:
         return false;
     }
@@ -50,6 +50,8 @@ static void resolve_launch(haly_context *context, haly_command_launch *launch)
     const haly_kernel *kernel = launch->kernel;
     char *arguments = (char *)(launch + 1);
     launch->kernel = kernel->block;
+    if (UNLIKELY(launch->ext != NULL))
+        launch_link_ext(launch);
     if (context->native_addresses)
         return;
     for (uint32_t i = 0; i < kernel->info.argument_count; i++) {
@@ -87,11 +89,9 @@ static void resolve_addresses(haly_context *context, haly_command *record)
     }
 }
 
-void stream_resolve(haly_stream *stream, void *records, uint64_t bytes, uint64_t first_sequence)
+void records_resolve(haly_context *context, void *records, uint64_t bytes)
 {
-    haly_context *context = stream->object.context;
-    uint64_t sequence = first_sequence;
-    for (char *at = records, *end = at + bytes; at < end; at += ((haly_command *)(void *)at)->size, sequence++) {
+    for (char *at = records, *end = at + bytes; at < end; at += ((haly_command *)(void *)at)->size) {
         haly_command *record = (haly_command *)(void *)at;
         if (record->kind == HALY_COMMAND_LAUNCH) {
             resolve_launch(context, (haly_command_launch *)record);
@@ -135,7 +135,7 @@ static haly_status submit_direct(haly_stream *stream, void *records, uint64_t by
     const uint64_t first = atomic_load_explicit(&timeline->submitted, memory_order_relaxed) + 1;
     uint64_t accepted = 0;
     bind_records(stream, records, bytes, first);
-    stream_resolve(stream, records, bytes, first);
+    records_resolve(stream->object.context, records, bytes);
     const haly_status status = stream_issue(stream, records, bytes, first, &accepted);
     atomic_store_explicit(&timeline->submitted, first - 1 + accepted, memory_order_release);
     return status;
@@ -157,7 +157,7 @@ static haly_status submit_wrapped(haly_stream *stream, void *records, uint64_t b
     const char *end = (const char *)records + bytes;
     for (const haly_command *record = records; (const char *)record < end; record = command_next(record)) {
         const bool is_copy = record->kind == HALY_COMMAND_COPY || record->kind == HALY_COMMAND_COPY_2D;
-        if (is_copy ? is_elsewhere(record) : stream_needs_service(stream, record))
+        if (is_copy ? is_elsewhere(record) : command_needs_service(stream->object.context, record))
             return FAIL(HALY_ERR_UNSUPPORTED,
                         "backend \"%s\" cannot run this on a wrapped stream, which is never deferred",
                         stream->object.context->device->backend->name);
@@ -183,8 +183,26 @@ haly_status stream_submit(haly_stream *stream, void *records, uint64_t bytes, ui
     bool needs_service = false;
     const char *end = (const char *)records + bytes;
     for (const haly_command *record = records; (const char *)record < end; record = command_next(record))
-        needs_service = needs_service || stream_needs_service(stream, record);
+        needs_service = needs_service || command_needs_service(stream->object.context, record);
     if (UNLIKELY(needs_service || (gate & STREAM_DEFERRED) != 0))
         return submit_deferred(stream, records, bytes, count, needs_service);
     return submit_direct(stream, records, bytes);
+}
+
+haly_status stream_submit_resolved(haly_stream *stream, const void *records, uint64_t bytes, uint32_t count,
+                                   struct event_record *last)
+{
+    struct timeline *timeline = stream->timeline;
+    const uint64_t first = atomic_load_explicit(&timeline->submitted, memory_order_relaxed) + 1;
+    uint64_t accepted = 0;
+    if (last != NULL)
+        event_record_bind(last, timeline, first + count - 1);
+    const haly_status status = stream_issue(stream, records, bytes, first, &accepted);
+    atomic_store_explicit(&timeline->submitted, first - 1 + accepted, memory_order_release);
+    return status;
+}
+
+haly_status stream_submit_nothing(haly_stream *stream, uint16_t kind, void *object)
+{
+    return stream_is_capturing(stream) ? capture_nothing(stream, kind, object) : HALY_OK;
 }

@@ -250,6 +250,20 @@ haly_status timeline_note_wait(struct timeline *timeline, struct timeline *other
     return HALY_OK;
 }
 
+void timeline_forget_wait(struct timeline *timeline, const struct timeline *other, uint64_t sequence)
+{
+    pthread_mutex_lock(&timeline->lock);
+    struct timeline_wait **link = &timeline->waits, *wait;
+    while ((wait = *link) != NULL && (wait->other != other || wait->other_sequence != sequence))
+        link = &wait->next;
+    if (wait != NULL) {
+        *link = wait->next;
+        wait->next = NULL;
+    }
+    pthread_mutex_unlock(&timeline->lock);
+    drop_waits(wait);
+}
+
 /* Copies the waits that commands up to `sequence` depend on, each counted. */
 static uint32_t copy_waits(struct timeline *timeline, uint64_t sequence, struct timeline_point *points,
                            uint32_t capacity)

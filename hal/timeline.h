@@ -87,6 +87,9 @@ bool timeline_is_after(struct timeline *timeline, struct timeline *other, uint64
 /* Notes that what is submitted to `timeline` from now on waits for `sequence` of `other`. */
 haly_status timeline_note_wait(struct timeline *timeline, struct timeline *other, uint64_t sequence);
 
+/* Takes the latest such note back: what was to wait was not submitted. */
+void timeline_forget_wait(struct timeline *timeline, const struct timeline *other, uint64_t sequence);
+
 /* HALY_OK, or with its detail the first failure at or before `sequence`, its own or one it waited for. UINT64_MAX: of
  * the stream as a whole. */
 haly_status timeline_status(struct timeline *timeline, uint64_t sequence);

@@ -61,7 +61,8 @@ typedef struct haly_command_fill {
     uint8_t pattern[16];
 } haly_command_fill;
 
-/** Followed by argument_bytes of packed arguments, padded to 8. */
+/** Followed by argument_bytes of packed arguments, padded to 8, then by the structs of the extension chain, each
+ *  padded to 8. */
 typedef struct haly_command_launch {
     haly_command head;
     void *kernel; /**< private block */
@@ -69,8 +70,8 @@ typedef struct haly_command_launch {
     uint32_t group[3];
     uint32_t dynamic_local_bytes;
     uint32_t argument_bytes;
-    uint32_t reserved;
-    const haly_ext *ext; /**< valid during submit only */
+    uint32_t ext_bytes;  /**< of the extension chain behind the arguments */
+    const haly_ext *ext; /**< first of the chain, inside this record; valid where the record stands */
 } haly_command_launch;
 
 /** Followed by address_count addresses (void *), then value_count host values (int64_t). */

@@ -60,7 +60,7 @@ typedef struct haly_launch_desc {
     uint32_t group[3];            /**< items per dimension; all 0: the compiled size; a 0 in y or z counts as 1 */
     uint32_t argument_bytes;      /**< of `arguments`: must equal the kernel's */
     const void *arguments;        /**< the packed block, read before the call returns */
-    const haly_ext *ext;
+    const haly_ext *ext;          /**< options; copied before the call returns, what they point at is not */
 } haly_launch_desc;
 #define HALY_LAUNCH_DESC_INIT HALY_INIT(haly_launch_desc, ext)
 

@@ -157,22 +157,6 @@ CTS_CASE(graph, waiting_in_a_capture_is_refused_and_leaves_it_valid, "GRA-001")
     CTS_EQUAL(2, recorder->count);
 }
 
-CTS_CASE(graph, allocating_a_new_segment_in_a_capture_is_refused, "GRA-001 MEM-006")
-{
-    void *address = NULL;
-    haly_context *context = cts_context(t, NULL);
-    haly_stream *stream = cts_stream_of(t, context);
-    haly_graph *graph = NULL;
-    CTS_OK(haly_stream_capture_begin(stream));
-    CTS_STATUS(HALY_ERR_CAPTURING, haly_malloc_async(stream, 100 << 20, NULL, &address));
-    CTS_TRUE(address == NULL);
-    CTS_OK(haly_stream_capture_end(stream, &graph));
-    haly_graph_release(graph);
-    CTS_OK(haly_malloc_async(stream, 1 << 20, NULL, &address));
-    CTS_OK(haly_free_async(stream, address));
-    cts_sync(t, stream);
-}
-
 CTS_CASE(graph, a_capture_begins_and_ends_once, "GRA-001 ABI-005")
 {
     haly_graph *graph = (haly_graph *)t;

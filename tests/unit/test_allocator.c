@@ -469,21 +469,6 @@ static void trim_keeps_what_it_is_told_to(void **state)
     fixture_close(f);
 }
 
-static void a_captured_stream_gets_cached_memory_but_no_new_segment(void **state)
-{
-    struct fixture *f = open_plain();
-    haly_stream *a = fixture_stream(f, 0);
-    void *address = NULL;
-    (void)state;
-    assert_ok(haly_free_async(a, take_async(a, MIB)));
-    atomic_store(&a->gate, STREAM_CAPTURING);
-    take_async(a, MIB);
-    assert_fails(haly_malloc_async(a, 50 * MIB, NULL, &address), HALY_ERR_CAPTURING, "new segment");
-    atomic_store(&a->gate, 0);
-    take_async(a, 50 * MIB);
-    fixture_close(f);
-}
-
 static void a_backend_that_misplaces_segments_is_an_error(void **state)
 {
     struct fixture *f = open_plain();
@@ -538,7 +523,6 @@ int main(void)
         cmocka_unit_test(dedicated_memory_goes_back_when_it_is_idle),
         cmocka_unit_test(pending_dedicated_memory_is_given_back_for_a_request_that_needs_it),
         cmocka_unit_test(trim_keeps_what_it_is_told_to),
-        cmocka_unit_test(a_captured_stream_gets_cached_memory_but_no_new_segment),
         cmocka_unit_test(a_backend_that_misplaces_segments_is_an_error),
         cmocka_unit_test(a_full_window_is_out_of_memory_and_recovers),
     };

@@ -224,7 +224,7 @@ static void memory_of_elsewhere_is_refused(void **state)
     haly_stream *stream = NULL;
     void *const addresses[3] = {m, m, m + 200};
     assert_int_equal(haly_stream_create(second, NULL, &stream), HALY_OK);
-    assert_refused(haly_plan_run(stream, plan, addresses, 3, NULL, 0), HALY_ERR_INVALID, "different contexts");
+    assert_refused(haly_plan_run(stream, plan, addresses, 3, NULL, 0), HALY_ERR_INVALID, "the plan belongs to context");
     haly_stream_release(stream);
     haly_context_release(second);
     haly_plan_release(plan);

@@ -426,6 +426,32 @@ static void a_graph_replays_what_was_captured(void **state)
     close_fixture(&f);
 }
 
+/* Else memory that the other stream still writes would be handed out. */
+static void a_refused_wait_is_no_dependency(void **state)
+{
+    (void)state;
+    struct fixture f;
+    const uint8_t zero = 0;
+    void *memory = NULL, *next = NULL;
+    haly_event *event = NULL;
+    open_fixture(&f, CAPS_ALL);
+    assert_ok(haly_event_create(f.context, NULL, &event));
+    assert_ok(haly_malloc_async(f.stream, 1 << 20, NULL, &memory));
+    f.control->allowed = 0;
+    assert_ok(haly_fill(f.stream, memory, &zero, 1, 1 << 20));
+    assert_ok(haly_free_async(f.stream, memory));
+    assert_ok(haly_event_record(event, f.stream));
+    f.other_control->refuse_after = 0;
+    assert_int_not_equal(haly_stream_wait(f.other, event), HALY_OK);
+    f.other_control->refuse_after = UINT64_MAX;
+    for (int i = 0; i < 4; i++) {
+        assert_ok(haly_malloc_async(f.other, 1 << 20, NULL, &next));
+        assert_ptr_not_equal(next, memory);
+    }
+    f.control->allowed = UINT64_MAX;
+    close_fixture(&f);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -448,6 +474,7 @@ int main(void)
         cmocka_unit_test(releasing_a_busy_stream_and_context_never_waits_and_work_goes_on),
         cmocka_unit_test(freed_memory_waits_for_the_work_that_uses_it),
         cmocka_unit_test(a_graph_replays_what_was_captured),
+        cmocka_unit_test(a_refused_wait_is_no_dependency),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
