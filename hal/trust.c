@@ -58,15 +58,19 @@ static haly_status check_owner(const struct stat *info, const struct trust_ancho
     return HALY_ERR_PERMISSION;
 }
 
+static haly_status fail_irregular(const char *path, char *why, size_t why_size)
+{
+    text_set(why, why_size, "%s is not a regular file", path);
+    return HALY_ERR_PERMISSION;
+}
+
 static haly_status check_regular(int file, const struct trust_anchor *anchor, const char *path, struct stat *out_stat,
                                  char *why, size_t why_size)
 {
     if (fstat(file, out_stat) != 0)
         return fail_errno(path, "cannot look at", why, why_size);
-    if (!S_ISREG(out_stat->st_mode)) {
-        text_set(why, why_size, "%s is not a regular file", path);
-        return HALY_ERR_PERMISSION;
-    }
+    if (!S_ISREG(out_stat->st_mode))
+        return fail_irregular(path, why, why_size);
     return check_owner(out_stat, anchor, path, why, why_size);
 }
 
@@ -124,7 +128,12 @@ haly_status trust_check(const char *path, const struct trust_anchor *anchor, cha
     text_set(out_real, PATH_MAX, "%s", real);
     if (anchor != NULL && !is_below(real, anchor))
         anchor = NULL; /* a link led elsewhere */
-    /* O_NONBLOCK: a pipe put there must not make us wait. */
+    /* Looked at before it is opened, which sets some devices going; O_NONBLOCK: nor must a pipe that was put there in
+     * between make us wait. */
+    if (lstat(real, out_stat) != 0)
+        return fail_errno(real, "cannot look at", why, why_size);
+    if (!S_ISREG(out_stat->st_mode))
+        return fail_irregular(real, why, why_size);
     const int file = open(real, O_RDONLY | O_NOFOLLOW | O_CLOEXEC | O_NONBLOCK);
     if (file < 0)
         return fail_errno(real, "cannot open", why, why_size);
