@@ -100,12 +100,18 @@ static int is_backend_file(const struct dirent *entry)
     return parse_file_name(entry->d_name, name);
 }
 
+/* Not alphasort(): that follows the locale of the program, and a name's rank must not. */
+static int compare_names(const struct dirent **a, const struct dirent **b)
+{
+    return strcmp((*a)->d_name, (*b)->d_name);
+}
+
 /* In the order of names, so that every machine sees the same one. A folder that is not there is no error. */
 static haly_status add_folder(struct search *search, const char *folder, const struct trust_anchor *anchor,
                               bool is_required)
 {
     struct dirent **entries;
-    const int count = scandir(folder, &entries, is_backend_file, alphasort);
+    const int count = scandir(folder, &entries, is_backend_file, compare_names);
     if (count < 0 && errno == ENOMEM)
         return fail_host_oom("a folder's list", 0);
     text_append(search->folders, sizeof search->folders, "%s%s", search->folders[0] != '\0' ? ", " : "", folder);

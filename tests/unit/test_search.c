@@ -1,11 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Where backends are looked for, and which of several wins. */
 #define _GNU_SOURCE
+#include <locale.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include <cmocka.h>
@@ -71,6 +73,41 @@ static void only_files_of_the_right_name_are_taken_in_order(void **state)
     assert_string_equal(file_at(1)->name, "zeta");
     assert_null(file_at(2));
     assert_string_equal(search.folders, folder);
+    search_free(&search);
+}
+
+/* A locale in which b comes before a, made with nothing but the C library's own compiler for locales. */
+static bool use_backward_locale(void **state)
+{
+    char charmap[8192] = "<code_set_name> ANSI_X3.4-1968\n<comment_char> %\n<escape_char> /\nCHARMAP\n";
+    char command[1024];
+    for (unsigned i = 0; i < 128; i++)
+        text_append(charmap, sizeof charmap, "<U%04X> /x%02x x\n", i, i);
+    text_append(charmap, sizeof charmap, "END CHARMAP\n");
+    sandbox_folder(state, "locales", 0755);
+    sandbox_file(state, "charmap", charmap, 0644);
+    sandbox_file(state, "source",
+                 "escape_char /\nLC_COLLATE\norder_start forward\n<U0062>\n<U0061>\norder_end\nEND LC_COLLATE\n", 0644);
+    snprintf(command, sizeof command, "cd %s && localedef -c -i source -f charmap locales/backward >/dev/null 2>&1",
+             (const char *)*state);
+    (void)!system(command); /* warns of categories that it lacks */
+    return setenv("LOCPATH", sandbox_path(state, "locales"), 1) == 0 && setlocale(LC_COLLATE, "backward") != NULL;
+}
+
+static void the_order_of_names_is_the_same_in_every_locale(void **state)
+{
+    const char *folder = sandbox_folder(state, "a", 0755);
+    sandbox_file(state, "a/libhalyard_backend_b.so", "", 0755);
+    sandbox_file(state, "a/libhalyard_backend_a.so", "", 0755);
+    if (!use_backward_locale(state)) {
+        print_message("there is no localedef here\n");
+        skip();
+    }
+    assert_true(strcoll("a", "b") > 0);
+    assert_int_equal(look("", folder), HALY_OK);
+    setlocale(LC_COLLATE, "C");
+    assert_string_equal(file_at(0)->name, "a");
+    assert_string_equal(file_at(1)->name, "b");
     search_free(&search);
 }
 
@@ -147,6 +184,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         TEST(elements_are_absolute_and_not_empty),
         TEST(only_files_of_the_right_name_are_taken_in_order),
+        TEST(the_order_of_names_is_the_same_in_every_locale),
         TEST(what_the_user_names_comes_first_and_shadows),
         TEST(one_file_found_twice_counts_once),
         TEST(a_spoilt_file_keeps_its_place_and_its_reason),
