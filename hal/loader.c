@@ -17,6 +17,7 @@
 #include <string.h>
 
 #include "core_table.h"
+#include "elf_file.h"
 #include "error.h"
 #include "log.h"
 #include "object.h"
@@ -94,7 +95,8 @@ static bool reject(struct outcome *outcome, haly_backend_state state, haly_statu
     return false;
 }
 
-/* dlsym() searches dependencies too: a backend whose file lacks the entry must not get a dependency's. */
+/* dlsym() searches dependencies too: a backend whose file lacks the entry must not get a dependency's. And it finds
+ * data and thread-local variables as readily as functions. */
 static bool find_entry(void *handle, const char *name, haly_backend_entry *out_entry, struct outcome *outcome)
 {
     char symbol[sizeof "halyard_backend_" + BACKEND_NAME_BYTES];
@@ -103,9 +105,14 @@ static bool find_entry(void *handle, const char *name, haly_backend_entry *out_e
     if (address == NULL)
         return reject(outcome, HALY_BACKEND_REFUSED, HALY_ERR_VERSION, "its file exports no function %s", symbol);
     Dl_info info;
+    const ElfW(Sym) *entry = NULL;
     struct link_map *file = NULL, *owner = NULL;
     if (dlinfo(handle, RTLD_DI_LINKMAP, &file) != 0 || dladdr1(address, &info, (void **)&owner, RTLD_DL_LINKMAP) == 0 ||
-        file != owner)
+        dladdr1(address, &info, (void **)&entry, RTLD_DL_SYMENT) == 0 ||
+        (entry != NULL && ELF64_ST_TYPE(entry->st_info) != STT_FUNC)) /* the same bits in 32-bit objects */
+        return reject(outcome, HALY_BACKEND_REFUSED, HALY_ERR_VERSION, "its file exports %s, but not as a function",
+                      symbol);
+    if (file != owner)
         return reject(outcome, HALY_BACKEND_REFUSED, HALY_ERR_VERSION,
                       "%s is not in its file but in %s, which it needs", symbol,
                       owner != NULL ? owner->l_name : "another");
@@ -202,7 +209,13 @@ static bool enter(haly_backend_entry entry, const char *name, struct outcome *ou
 static void open_file(const char *real, const char *name, struct outcome *outcome)
 {
     haly_backend_entry entry = NULL;
+    char why[160];
     *outcome = (struct outcome){.state = HALY_BACKEND_READY};
+    const haly_status status = elf_file_check(real, why, sizeof why);
+    if (status != HALY_OK) {
+        reject(outcome, HALY_BACKEND_UNAVAILABLE, status, "%s", why);
+        return;
+    }
     dlerror();
     outcome->handle = dlopen(real, RTLD_NOW | RTLD_LOCAL | RTLD_NODELETE);
     if (outcome->handle == NULL) {

@@ -5,7 +5,8 @@
  *
  * A backend is a shared object libhalyard_backend_<name>.so that exports one function, halyard_backend_<name>, of type
  * haly_backend_entry. It returns a table of functions. The core copies the table and fills what is missing with
- * functions that return HALY_ERR_UNSUPPORTED, so a short or sparse table is fine.
+ * functions that return HALY_ERR_UNSUPPORTED, so a short or sparse table is fine. The table itself may go once the
+ * entry function has returned; the texts and parameters that it points at stay.
  *
  * Objects are the core's. The table states how many bytes the backend wants for each kind of object; the core hands it
  * zeroed, 64-byte aligned blocks of that size ("private blocks") which stay at their address while the object lives,
@@ -16,6 +17,8 @@
  * Reporting failure: `return core->fail(status, scope, recovery, native_code, native_text, "format", …)`. A failure
  * that shows later, of a queued command, goes to core->stream_failed(). A backend never prints, exits or aborts, keeps
  * no mutable globals but the core's table and the vendor's symbols, and calls nothing of the vendor from destructors.
+ * The process is the program's: a backend, its constructors included, leaves environment, locale, working directory,
+ * file mode mask and signal handling alone. The core does not undo what one does there.
  */
 #ifndef HALYARD_BACKEND_H
 #define HALYARD_BACKEND_H

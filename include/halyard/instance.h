@@ -95,7 +95,8 @@ typedef struct haly_param_info {
  * @param out_instance one reference, given back with haly_instance_release().
  * @return HALY_OK; HALY_ERR_INVALID (desc, or a parameter: the message names the variable and its grammar);
  *         HALY_ERR_NOT_FOUND (no such backend; names the nearest); HALY_ERR_UNAVAILABLE, HALY_ERR_POLICY,
- *         HALY_ERR_PERMISSION, HALY_ERR_VERSION (a named backend cannot be used); HALY_ERR_HOST_OOM; HALY_ERR_IO.
+ *         HALY_ERR_PERMISSION, HALY_ERR_VERSION, HALY_ERR_CORRUPT (a named backend cannot be used); HALY_ERR_HOST_OOM;
+ *         HALY_ERR_IO.
  * May block on the file system. Any thread; instances are independent of each other. Since 1.0.
  */
 HALY_API haly_status haly_instance_create(const haly_instance_desc *desc, haly_instance **out_instance);

@@ -3,9 +3,15 @@
  * A backend that does nothing but be found, built many ways by -DFAKE_…: each variant breaks one rule of the contract
  * between core and backend, or uses one freedom of it. What the core called shows in the specs it gets.
  */
+#define _GNU_SOURCE
+#include <locale.h>
+#include <signal.h>
 #include <stdarg.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
 #include <halyard/backend.h>
 
@@ -38,6 +44,9 @@
 #ifndef FAKE_TABLE_TAIL
 #define FAKE_TABLE_TAIL 0
 #endif
+#ifndef FAKE_TABLE_CLAIM /* what struct_size says, whatever the table has; 0: the truth */
+#define FAKE_TABLE_CLAIM 0
+#endif
 #ifndef FAKE_DEVICES
 #define FAKE_DEVICES 2
 #endif
@@ -55,6 +64,12 @@
 #endif
 #ifndef FAKE_PARAM_COUNT
 #define FAKE_PARAM_COUNT 0
+#endif
+#ifndef FAKE_PARAM_SIZE
+#define FAKE_PARAM_SIZE 0
+#endif
+#ifndef FAKE_VENDOR
+#define FAKE_VENDOR "fakes"
 #endif
 #ifndef FAKE_FAIL_ENTRY
 #define FAKE_FAIL_ENTRY HALY_OK
@@ -80,6 +95,12 @@ struct fake_device {
 static const haly_core_table *core;
 static _Atomic unsigned entries, probes, counts, shutdowns; /* instances may call at the same time */
 
+/* Room behind the table, full of what a newer version might have there. */
+static struct {
+    haly_backend_table table;
+    unsigned char tail[FAKE_TABLE_TAIL + 1];
+} whole;
+
 static haly_status fail(haly_status status, const char *entry)
 {
 #ifdef FAKE_SILENT
@@ -93,6 +114,9 @@ static haly_status fail(haly_status status, const char *entry)
 static haly_status fake_probe(haly_backend_probe *out_probe)
 {
     probes++;
+#ifdef FAKE_FORGETS_TABLE
+    memset(&whole.table, 0xEE, sizeof whole.table);
+#endif
     if (FAKE_FAIL_PROBE != HALY_OK)
         return fail(FAKE_FAIL_PROBE, "probe");
     out_probe->device_count = FAKE_DEVICES;
@@ -125,7 +149,7 @@ static haly_status fake_device_open(uint32_t index, void *device, haly_device_sp
     out_spec->allocation_alignment = FAKE_ALIGNMENT;
     out_spec->memory_bytes = (uint64_t)(index + 1) << 30;
     snprintf(out_spec->backend, sizeof out_spec->backend, "%s", FAKE_SPEC_BACKEND);
-    snprintf(out_spec->vendor, sizeof out_spec->vendor, "fakes");
+    snprintf(out_spec->vendor, sizeof out_spec->vendor, "%s", FAKE_VENDOR);
     snprintf(out_spec->name, sizeof out_spec->name, "Fake\n%u", index);
     snprintf(out_spec->driver, sizeof out_spec->driver, "entries %u probes %u counts %u", entries, probes, counts);
     snprintf(out_spec->architecture, sizeof out_spec->architecture, "%s", core->param(STRING(FAKE_NAME), "level"));
@@ -164,21 +188,38 @@ static const haly_backend_param params[] = {{FAKE_PARAM_NAME, "a word", "low", "
 int fake_dependency_answer(void);
 #endif
 
-/* Room behind the table, full of what a newer version might have there. */
-static struct {
-    haly_backend_table table;
-    unsigned char tail[FAKE_TABLE_TAIL + 1];
-} whole;
+#ifdef FAKE_MEDDLES
+/* What no backend may do, as soon as it is mapped: the process is not its own. */
+__attribute__((constructor)) static void meddle(void)
+{
+    sigset_t all;
+    sigfillset(&all);
+    puts("the fake prints");
+    fflush(stdout);
+    setenv("HALYARD_BACKEND", "nowhere", 1);
+    setenv("HALYARD_DEVICE", "nowhere:9", 1);
+    setenv("HALYARD_BACKEND_PATH", "relative", 1);
+    setlocale(LC_ALL, "C.UTF-8");
+    if (chdir("/") != 0)
+        abort();
+    signal(SIGUSR1, SIG_IGN);
+    pthread_sigmask(SIG_BLOCK, &all, NULL);
+    umask(0777);
+}
+#endif
 
 static void fill_table(haly_backend_table *table)
 {
     table->struct_size = HALY_SIZE_THROUGH(haly_backend_table, FAKE_TABLE_THROUGH) - FAKE_TABLE_CUT + FAKE_TABLE_TAIL;
+    if (FAKE_TABLE_CLAIM != 0)
+        table->struct_size = FAKE_TABLE_CLAIM;
     table->abi_major = FAKE_ABI_MAJOR;
     table->abi_minor = FAKE_ABI_MINOR;
     table->name = FAKE_TABLE_NAME;
     table->version = "0.9-fake";
     table->params = FAKE_PARAMS;
     table->param_count = FAKE_PARAM_COUNT;
+    table->param_size = FAKE_PARAM_SIZE;
     table->device_size = FAKE_DEVICE_SIZE;
     table->probe = fake_probe;
     table->device_count = fake_device_count;

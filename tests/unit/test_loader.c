@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Every way a backend's file and table can be, and what becomes of each: one fake, built many ways. */
+/* How backends are loaded, and what becomes of their tables; test_plugin_files.c has the table of all kinds of files.
+ */
 #define _GNU_SOURCE
 #include <pthread.h>
 #include <setjmp.h>
@@ -17,83 +18,6 @@
 #include "unit/fake_instance.h"
 #include "unit/sandbox.h"
 
-static const struct {
-    const char *variant;
-    haly_backend_state state;
-    haly_status status;
-    const char *reason; /* part of it; NULL: none */
-} cases[] = {
-    {"good", HALY_BACKEND_READY, HALY_OK, NULL},
-    {"older", HALY_BACKEND_READY, HALY_OK, NULL},
-    {"half_pointer", HALY_BACKEND_READY, HALY_OK, NULL},
-    {"newer", HALY_BACKEND_READY, HALY_OK, NULL},
-    {"sparse", HALY_BACKEND_READY, HALY_OK, NULL},
-    {"params", HALY_BACKEND_READY, HALY_OK, NULL},
-    {"maybe_none", HALY_BACKEND_READY, HALY_OK, NULL}, /* found out by enumeration */
-    {"origin_dependency", HALY_BACKEND_READY, HALY_OK, NULL},
-    {"header_only", HALY_BACKEND_UNAVAILABLE, HALY_ERR_UNSUPPORTED, "does not implement probe"},
-    {"too_short", HALY_BACKEND_REFUSED, HALY_ERR_VERSION, "its table has 8 bytes, and ABI 1.0 begins with 24"},
-    {"wrong_major", HALY_BACKEND_REFUSED, HALY_ERR_VERSION, "it speaks backend ABI 2.0, and this Halyard 1.0"},
-    {"null_table", HALY_BACKEND_REFUSED, HALY_ERR_VERSION, "gave no table"},
-    {"wrong_name", HALY_BACKEND_REFUSED, HALY_ERR_VERSION, "named for \"fake\", its table for \"imposter\""},
-    {"no_name", HALY_BACKEND_REFUSED, HALY_ERR_VERSION, "its table for \"\""},
-    {"huge_blocks", HALY_BACKEND_REFUSED, HALY_ERR_VERSION, "more than 1048576 bytes for one object"},
-    {"null_params", HALY_BACKEND_REFUSED, HALY_ERR_VERSION, "3 parameters at NULL"},
-    {"bad_param", HALY_BACKEND_REFUSED, HALY_ERR_VERSION, "parameter 0 of its table"},
-    {"no_entry", HALY_BACKEND_REFUSED, HALY_ERR_VERSION, "exports no function halyard_backend_fake"},
-    {"entry_in_dependency", HALY_BACKEND_REFUSED, HALY_ERR_VERSION, "libdependency_of_entry.so, which it needs"},
-    {"failing_entry", HALY_BACKEND_UNAVAILABLE, HALY_ERR_VERSION, "the entry does not want to"},
-    {"silent_entry", HALY_BACKEND_UNAVAILABLE, HALY_ERR_UNAVAILABLE, "without saying why"},
-    {"odd_status", HALY_BACKEND_UNAVAILABLE, HALY_ERR_BACKEND, "without saying why"},
-    {"failing_probe", HALY_BACKEND_UNAVAILABLE, HALY_ERR_PERMISSION, "probe does not want to"},
-    {"no_devices", HALY_BACKEND_UNAVAILABLE, HALY_ERR_UNAVAILABLE, "no device"},
-    {"undefined_symbol", HALY_BACKEND_UNAVAILABLE, HALY_ERR_UNAVAILABLE, "undefined symbol: fake_dependency_answer"},
-    {"missing_dependency", HALY_BACKEND_UNAVAILABLE, HALY_ERR_UNAVAILABLE, "libdependency_elsewhere.so: cannot open"},
-};
-
-static void each_file_gets_its_state_and_reason(void **state)
-{
-    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
-        haly_instance *instance = NULL;
-        uint32_t count = 0;
-        const struct fake_setup setup = {.path = fake_install(state, cases[i].variant, "fake", cases[i].variant)};
-        error_detail()->status = HALY_OK;
-        assert_int_equal(fake_instance_create(state, &setup, &instance), HALY_OK);
-        assert_int_equal(error_detail()->status, HALY_OK); /* no failure of this call */
-        assert_int_equal(haly_backend_count(instance, &count), HALY_OK);
-        assert_int_equal(count, 1);
-        const haly_backend_info info = fake_backend_info(instance, 0);
-        print_message("         %s: %s\n", cases[i].variant, info.reason);
-        assert_string_equal(info.name, "fake");
-        assert_int_equal(info.state, cases[i].state);
-        assert_int_equal(info.status, cases[i].status);
-        if (cases[i].reason != NULL)
-            assert_non_null(strstr(info.reason, cases[i].reason));
-        else
-            assert_string_equal(info.reason, "");
-        haly_instance_release(instance);
-    }
-}
-
-static void a_named_one_fails_with_the_same_status_and_reason(void **state)
-{
-    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
-        haly_instance *instance = NULL;
-        const struct fake_setup setup = {.path = fake_install(state, cases[i].variant, "fake", cases[i].variant),
-                                         .backend = "fake"};
-        const haly_status status = fake_instance_create(state, &setup, &instance);
-        assert_int_equal(status, cases[i].status);
-        if (status == HALY_OK) {
-            haly_instance_release(instance);
-            continue;
-        }
-        assert_null(instance);
-        assert_non_null(strstr(last_message(), "backend \"fake\" cannot be used: "));
-        assert_non_null(strstr(last_message(), cases[i].reason));
-        assert_string_equal(error_detail()->backend, "fake");
-    }
-}
-
 static void a_bad_value_of_a_backends_parameter_is_an_error_even_when_unnamed(void **state)
 {
     haly_instance *instance = NULL;
@@ -102,21 +26,6 @@ static void a_bad_value_of_a_backends_parameter_is_an_error_even_when_unnamed(vo
     assert_null(instance);
     assert_non_null(strstr(last_message(), "probe does not want to"));
     assert_string_equal(error_detail()->backend, "fake");
-}
-
-static void what_is_no_library_says_what_the_system_said(void **state)
-{
-    haly_instance *instance = NULL;
-    sandbox_folder(state, "text", 0755);
-    sandbox_file(state, "text/libhalyard_backend_fake.so",
-                 "this is no ELF file, whatever it is called, and it is long enough to hold the header of one\n", 0755);
-    const struct fake_setup setup = {.path = sandbox_path(state, "text")};
-    assert_int_equal(fake_instance_create(state, &setup, &instance), HALY_OK);
-    const haly_backend_info info = fake_backend_info(instance, 0);
-    assert_int_equal(info.state, HALY_BACKEND_UNAVAILABLE);
-    assert_non_null(strstr(info.reason, "the system cannot load it"));
-    assert_non_null(strstr(info.reason, "invalid ELF header"));
-    haly_instance_release(instance);
 }
 
 static const char *driver_of(haly_instance *instance)
@@ -435,10 +344,7 @@ int main(void)
 #define TEST(name_) cmocka_unit_test_setup_teardown(name_, sandbox_setup, sandbox_teardown)
     const struct CMUnitTest tests[] = {
         TEST(shutdown_calls_each_backend_once_and_ends_everything), /* first: in a child that loaded nothing before */
-        TEST(each_file_gets_its_state_and_reason),
-        TEST(a_named_one_fails_with_the_same_status_and_reason),
         TEST(a_bad_value_of_a_backends_parameter_is_an_error_even_when_unnamed),
-        TEST(what_is_no_library_says_what_the_system_said),
         TEST(the_entry_function_runs_once_however_many_instances),
         TEST(a_file_exchanged_on_disk_does_not_run_its_entry_again),
         TEST(one_file_under_two_names_is_refused_under_the_wrong_one),
