@@ -93,59 +93,243 @@ static void what_follows_the_grammar_matches_as_written(void **state)
     }
 }
 
-/* What breaks it, and what must be said: where, and what was expected. */
+/*
+ * What breaks it: the byte where that shows, the piece of text that is shown, and what is said of it. Conditions break
+ * in the same way behind others; a short form cannot stand there.
+ */
 static const struct {
-    const char *text, *place, *says;
+    const char *text;
+    unsigned place;
+    const char *token, *says;
 } bad[] = {
-    {":1", "byte 1", "auto"},
-    {"cuda:", "byte 6", "expected a value for index"},
-    {"cuda:x", "byte 6", "expected a number"},
-    {"cuda:-1", "byte 6", "expected a number"},
-    {"cuda:1:2", "byte 6", "expected a number"},
-    {"cuda:99999999999999999999", "byte 6", "expected a number"},
-    {"cuda,cpu", "byte 1", "conditions"},
-    {"cuda cpu", "byte 1", "conditions"},
-    {"cu-da", "byte 1", "conditions"},
-    {"*", "byte 1", "conditions"},
-    {"abcdefghijklmnopqrstuvwxyz0123456", "byte 1", "conditions"},
-    {"=", "byte 1", "expected a field"},
-    {"=cuda", "byte 1", "expected a field"},
-    {"venodr=huawei", "byte 1", "did you mean \"vendor\""},
-    {"colour=red", "byte 1", "expected a field: backend"},
-    {"vendor=", "byte 8", "expected a value for vendor"},
-    {"vendor=huawei,", "byte 15", "expected a field"},
-    {",vendor=huawei", "byte 1", "expected a field"},
-    {"vendor=huawei,,die=1", "byte 15", "expected a field"},
-    {"vendor=huawei,memory", "byte 21", "expected =, !=, >=, <=, > or < behind memory"},
-    {"vendor>huawei", "byte 7", "takes = and != only"},
-    {"name<=x", "byte 5", "takes = and != only"},
-    {"kind>=gpu", "byte 5", "takes = and != only"},
-    {"kind=tpu", "byte 6", "cpu, gpu, npu or other"},
-    {"vendor!huawei", "byte 7", "expected ="},
-    {"memory>=", "byte 9", "expected a value for memory"},
-    {"memory>=32GB", "byte 9", "B, KiB, MiB, GiB or TiB"},
-    {"memory>=1.5GiB", "byte 9", "B, KiB, MiB, GiB or TiB"},
-    {"memory>=99999999TiB", "byte 9", "B, KiB, MiB, GiB or TiB"},
-    {"memory>>1", "byte 8", "B, KiB, MiB, GiB or TiB"},
-    {"index=1GiB", "byte 7", "expected a number for index"},
-    {"die==1", "byte 5", "expected a number for die"},
-    {"index=*", "byte 7", "expected a number"},
-    {"die=1,die=1,die=1,die=1,die=1,die=1,die=1,die=1,die=1,die=1,die=1,die=1,die=1,die=1,die=1,die=1,die=1", "byte 97",
-     "at most 16 conditions"},
+    /* backend [":" index] */
+    {":1", 1, "", "expected " SELECTOR_GRAMMAR},
+    {"cuda:", 6, "", "expected a value for index"},
+    {"cuda:x", 6, "x", "expected a number for index"},
+    {"cuda:-1", 6, "-1", "expected a number for index"},
+    {"cuda:+1", 6, "+1", "expected a number for index"},
+    {"cuda:0x1", 6, "0x1", "expected a number for index"},
+    {"cuda: 1", 6, " 1", "expected a number for index"},
+    {"cuda:1:2", 6, "1:2", "expected a number for index"},
+    {"cuda:99999999999999999999", 6, "99999999999999999999", "expected a number for index"},
+    {"cuda:18446744073709551616", 6, "18446744073709551616", "expected a number for index"},
+    {"cuda,cpu", 1, "cuda,cpu", "expected " SELECTOR_GRAMMAR},
+    {"cuda cpu", 1, "cuda cpu", "expected " SELECTOR_GRAMMAR},
+    {"cu-da", 1, "cu-da", "expected " SELECTOR_GRAMMAR},
+    {"cu*", 1, "cu*", "expected " SELECTOR_GRAMMAR},
+    {"*", 1, "*", "expected " SELECTOR_GRAMMAR},
+    {"auto:1,", 6, "1,", "expected a number for index"},
+    {"a\nb", 1, "a?b", "expected " SELECTOR_GRAMMAR},
+    {"abcdefghijklmnopqrstuvwxyz0123456", 1, "abcdefghijklmnopqrstuvwxyz0123456", "expected " SELECTOR_GRAMMAR},
+    /* field op value: the field */
+    {"=", 1, "", "expected a field: backend, vendor, name, kind, architecture, index, memory, compute_units"},
+    {"=cuda", 1, "", "expected a field: backend"},
+    {">=1", 1, "", "expected a field: backend"},
+    {"venodr=huawei", 1, "venodr", "no such field; did you mean \"vendor\"?"},
+    {"Vendor=huawei", 1, "Vendor", "no such field; did you mean \"vendor\"?"},
+    {"vendors=huawei", 1, "vendors", "no such field; did you mean \"vendor\"?"},
+    {"colour=red", 1, "colour", "expected a field: backend"},
+    {"index=1,", 9, "", "expected a field: backend"},
+    {",index=1", 1, "", "expected a field: backend"},
+    {"index=1,,die=1", 9, "", "expected a field: backend"},
+    {"index=1, ,die=1", 10, "", "expected a field: backend"},
+    {"index=1;die=1", 7, "1;die=1", "expected a number for index"},
+    /* the operator */
+    {"index=1,memory", 15, "", "expected =, !=, >=, <=, > or < behind memory"},
+    {"vendor!huawei", 7, "!huawei", "expected =, !=, >=, <=, > or < behind vendor"},
+    {"memory!", 7, "!", "expected =, !=, >=, <=, > or < behind memory"},
+    {"vendor>huawei", 7, ">huawei", "vendor is a text: it takes = and != only"},
+    {"backend<a", 8, "<a", "backend is a text: it takes = and != only"},
+    {"name<=x", 5, "<=x", "name is a text: it takes = and != only"},
+    {"architecture>=x", 13, ">=x", "architecture is a text: it takes = and != only"},
+    {"kind>=gpu", 5, ">=gpu", "kind is a text: it takes = and != only"},
+    {"memory>>1", 8, ">1", "expected a number with B, KiB, MiB, GiB or TiB for memory"},
+    {"die==1", 5, "=1", "expected a number for die"},
+    {"die=!1", 5, "!1", "expected a number for die"},
+    {"die=<1", 5, "<1", "expected a number for die"},
+    /* the value */
+    {"vendor=", 8, "", "expected a value for vendor"},
+    {"vendor= ", 8, "", "expected a value for vendor"},
+    {"memory>=", 9, "", "expected a value for memory"},
+    {"memory>=,die=1", 9, "", "expected a value for memory"},
+    {"kind=tpu", 6, "tpu", "expected cpu, gpu, npu or other"},
+    {"kind=g*x", 6, "g*x", "expected cpu, gpu, npu or other"},
+    {"memory>=32GB", 9, "32GB", "expected a number with B, KiB, MiB, GiB or TiB for memory"},
+    {"memory>=32G", 9, "32G", "expected a number with B, KiB, MiB, GiB or TiB for memory"},
+    {"memory>=32gib", 9, "32gib", "expected a number with B, KiB, MiB, GiB or TiB for memory"},
+    {"memory>=32 GiB", 9, "32 GiB", "expected a number with B, KiB, MiB, GiB or TiB for memory"},
+    {"memory>=32GiBs", 9, "32GiBs", "expected a number with B, KiB, MiB, GiB or TiB for memory"},
+    {"memory>=32PiB", 9, "32PiB", "expected a number with B, KiB, MiB, GiB or TiB for memory"},
+    {"memory>=GiB", 9, "GiB", "expected a number with B, KiB, MiB, GiB or TiB for memory"},
+    {"memory>=-1", 9, "-1", "expected a number with B, KiB, MiB, GiB or TiB for memory"},
+    {"memory>=1e9", 9, "1e9", "expected a number with B, KiB, MiB, GiB or TiB for memory"},
+    {"memory>=0x10", 9, "0x10", "expected a number with B, KiB, MiB, GiB or TiB for memory"},
+    {"memory>=1.5GiB", 9, "1.5GiB", "expected a number with B, KiB, MiB, GiB or TiB for memory"},
+    {"memory>=16777216TiB", 9, "16777216TiB", "expected a number with B, KiB, MiB, GiB or TiB for memory"},
+    {"memory>=18446744073709551616", 9, "18446744073709551616", "expected a number with B, KiB, MiB, GiB or TiB"},
+    {"index=1GiB", 7, "1GiB", "expected a number for index"},
+    {"index=*", 7, "*", "expected a number for index"},
+    {"compute_units>=many", 16, "many", "expected a number for compute_units"},
+    {"package=4,die=x", 15, "x", "expected a number for die"},
 };
+enum { BAD = sizeof bad / sizeof *bad };
+
+static void expect_broken(const char *text, size_t place, const char *token, const char *says)
+{
+    struct selector selector;
+    char why[256] = "", begins[256];
+    assert_false(selector_parse(text, &selector, why, sizeof why));
+    print_message("         \"%s\": %s\n", text, why);
+    snprintf(begins, sizeof begins, "\"%s\" at byte %zu: %s", token, place, says);
+    assert_memory_equal(why, begins, strlen(begins));
+    assert_null(strchr(why, '\n'));
+}
+
+static bool is_condition(const char *text)
+{
+    return strpbrk(text, "=!<>") != NULL;
+}
 
 static void what_breaks_the_grammar_is_told_with_its_place(void **state)
 {
+    static const char *const before[] = {"", " ", "kind=npu,", " kind = npu , die<=3 ,\t"};
+    char text[256];
+    unsigned count = 0;
     (void)state;
-    for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
-        struct selector selector;
-        char why[256] = "";
-        assert_false(selector_parse(bad[i].text, &selector, why, sizeof why));
-        print_message("         \"%s\": %s\n", bad[i].text, why);
-        assert_non_null(strstr(why, bad[i].place));
-        assert_non_null(strstr(why, bad[i].says));
-        assert_null(strchr(why, '\n'));
+    for (size_t i = 0; i < BAD; i++)
+        for (size_t j = 0; j < sizeof before / sizeof *before; j++) {
+            if (strpbrk(before[j], "=") != NULL && !is_condition(bad[i].text))
+                continue;
+            snprintf(text, sizeof text, "%s%s", before[j], bad[i].text);
+            expect_broken(text, strlen(before[j]) + bad[i].place, bad[i].token, bad[i].says);
+            count++;
+        }
+    print_message("table: %u selectors that break the grammar, each at its byte\n", count);
+}
+
+static void a_selector_has_at_most_16_conditions(void **state)
+{
+    char text[128] = "die=1";
+    struct selector selector;
+    char why[256];
+    (void)state;
+    for (unsigned i = 1; i < SELECTOR_CONDITIONS; i++)
+        text_append(text, sizeof text, ",die=1");
+    assert_true(selector_parse(text, &selector, why, sizeof why));
+    assert_int_equal(selector.count, SELECTOR_CONDITIONS);
+    text_append(text, sizeof text, ",die=1");
+    expect_broken(text, 97, "die=1", "a selector has at most 16 conditions");
+}
+
+/* ---- every field, operator and unit, against a second opinion ---- */
+
+enum relation { BELOW, SAME, ABOVE };
+
+/* Whether `have op want` holds, by how the two stand to each other. */
+static bool holds(enum relation relation, const char *op)
+{
+    const bool is_equal = relation == SAME;
+    const bool is_less = relation == BELOW;
+    if (op[0] == '=')
+        return is_equal;
+    if (op[0] == '!')
+        return !is_equal;
+    return (op[0] == '<') == is_less ? !is_equal || op[1] == '=' : is_equal && op[1] == '=';
+}
+
+static const char *const operators[] = {"=", "!=", ">=", "<=", ">", "<"};
+enum { OPERATORS = sizeof operators / sizeof *operators };
+
+static unsigned expect_match(const char *field, const char *op, const char *value, bool matches)
+{
+    const haly_device_spec spec = example();
+    struct selector selector;
+    char text[256], why[256] = "";
+    snprintf(text, sizeof text, "%s%s%s", field, op, value);
+    assert_true(selector_parse(text, &selector, why, sizeof why));
+    if (selector_matches(&selector, &spec, why, sizeof why) != matches)
+        fail_msg("%s: expected %d (%s)", text, matches, why);
+    return 1;
+}
+
+/* What the example has, and values below and above it. */
+static unsigned compare_numbers(void)
+{
+    static const struct {
+        const char *field, *values[3]; /* by relation of what the device has to them: BELOW, SAME, ABOVE */
+    } rows[] = {
+        {"index", {"2", "1", "0"}},
+        {"package", {"5", "4", "3"}},
+        {"die", {"18446744073709551615", "1", "000"}},
+        {"compute_units", {"25", "024", "23"}},
+        {"memory", {"68719476737", "68719476736", "68719476735"}},
+        {"memory", {"68719476737B", "68719476736B", "68719476735B"}},
+        {"memory", {"67108865KiB", "67108864KiB", "67108863KiB"}},
+        {"memory", {"65537MiB", "65536MiB", "65535MiB"}},
+        {"memory", {"65GiB", "64GiB", "63GiB"}},
+        {"memory", {"1TiB", "64GiB", "0TiB"}},
+        {"memory", {"16777215TiB", "0065536MiB", "0"}},
+    };
+    unsigned count = 0;
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++)
+        for (int op = 0; op < OPERATORS; op++)
+            for (int relation = BELOW; relation <= ABOVE; relation++)
+                count += expect_match(rows[i].field, operators[op], rows[i].values[relation],
+                                      holds((enum relation)relation, operators[op]));
+    return count;
+}
+
+static unsigned compare_texts(void)
+{
+    static const struct {
+        const char *field, *value;
+        int equals;
+    } rows[] = {
+        {"backend", "ascend", 1},
+        {"backend", "ASCEND", 1},
+        {"backend", "ascen", 0},
+        {"backend", "ascend2", 0},
+        {"backend", "*", 1},
+        {"backend", "a*d", 1},
+        {"backend", "a*c*d", 1},
+        {"backend", "*ascend*", 1},
+        {"backend", "a*e", 0},
+        {"backend", "**", 1},
+        {"backend", "?scend", 0},
+        {"vendor", "huawei", 1},
+        {"vendor", "hua*", 1},
+        {"vendor", "*wei", 1},
+        {"vendor", "nvidia", 0},
+        {"name", "Ascend 910C", 1},
+        {"name", "ascend  910c", 0},
+        {"name", "*91*0*C", 1},
+        {"name", "ascend:910c", 0},
+        {"name", "\"Ascend 910C\"", 0},
+        {"architecture", "dav-2201", 1},
+        {"architecture", "DAV-*", 1},
+        {"architecture", "dav", 0},
+        {"kind", "npu", 1},
+        {"kind", "Npu", 1},
+        {"kind", "n*", 1},
+        {"kind", "*", 1},
+        {"kind", "cpu", 0},
+        {"kind", "gpu", 0},
+        {"kind", "other", 0},
+    };
+    unsigned count = 0;
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        count += expect_match(rows[i].field, "=", rows[i].value, rows[i].equals);
+        count += expect_match(rows[i].field, "!=", rows[i].value, !rows[i].equals);
+        count += expect_match(rows[i].field, " = ", rows[i].value, rows[i].equals);
     }
+    return count;
+}
+
+static void every_field_takes_its_operators_and_units(void **state)
+{
+    (void)state;
+    const unsigned numbers = compare_numbers(), texts = compare_texts();
+    print_message("table: %u comparisons of numbers, %u of texts\n", numbers, texts);
 }
 
 static void a_value_that_is_too_long_is_refused(void **state)
@@ -241,6 +425,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(what_follows_the_grammar_matches_as_written),
         cmocka_unit_test(what_breaks_the_grammar_is_told_with_its_place),
+        cmocka_unit_test(a_selector_has_at_most_16_conditions),
+        cmocka_unit_test(every_field_takes_its_operators_and_units),
         cmocka_unit_test(a_value_that_is_too_long_is_refused),
         cmocka_unit_test(a_mismatch_says_what_the_device_has),
         cmocka_unit_test(the_backend_a_selector_names_is_known),
