@@ -17,6 +17,8 @@
 struct matmul {
     dnnl_primitive_t primitive;
     dnnl_memory_desc_t a, b, bias, y;
+    dnnl_memory_desc_t scratchpad;
+    size_t scratchpad_bytes; /* 0: it needs none */
     int has_bias;
 };
 
@@ -73,11 +75,35 @@ static dnnl_status_t describe(dnnl_memory_desc_t *out, int64_t rows, int64_t col
     return dnnl_memory_desc_init_by_strides(out, 2, dims, type, strides);
 }
 
+/* With a scratchpad of the caller's: the one that oneDNN would keep itself is shared by all threads that run the
+ * primitive, or belongs to the thread that made it. */
+static dnnl_status_t make_primitive(struct matmul *self, const dnnl_matmul_desc_t *desc)
+{
+    dnnl_primitive_desc_t primitive_desc;
+    dnnl_primitive_attr_t attributes;
+    dnnl_status_t status = dnnl_primitive_attr_create(&attributes);
+    if (status != dnnl_success)
+        return status;
+    status = dnnl_primitive_attr_set_scratchpad_mode(attributes, dnnl_scratchpad_mode_user);
+    if (status == dnnl_success)
+        status = dnnl_primitive_desc_create(&primitive_desc, desc, attributes, engine, NULL);
+    dnnl_primitive_attr_destroy(attributes);
+    if (status != dnnl_success)
+        return status;
+    const dnnl_memory_desc_t *scratchpad = dnnl_primitive_desc_query_md(primitive_desc, dnnl_query_scratchpad_md, 0);
+    if (scratchpad != NULL) {
+        self->scratchpad = *scratchpad;
+        self->scratchpad_bytes = dnnl_memory_desc_get_size(scratchpad);
+    }
+    status = dnnl_primitive_create(&self->primitive, primitive_desc);
+    dnnl_primitive_desc_destroy(primitive_desc);
+    return status;
+}
+
 static dnnl_status_t make(struct matmul *self, const struct cpu_onednn_matmul *matmul)
 {
     const dnnl_data_type_t type = type_of(matmul->dtype);
     dnnl_matmul_desc_t desc;
-    dnnl_primitive_desc_t primitive_desc;
     dnnl_status_t status = describe(&self->a, matmul->m, matmul->k, type, matmul->a_strides[0], matmul->a_strides[1]);
     if (status == dnnl_success)
         status = describe(&self->b, matmul->k, matmul->n, type, matmul->b_strides[0], matmul->b_strides[1]);
@@ -87,13 +113,7 @@ static dnnl_status_t make(struct matmul *self, const struct cpu_onednn_matmul *m
         status = describe(&self->bias, 1, matmul->n, dnnl_f32, matmul->n, 1);
     if (status == dnnl_success)
         status = dnnl_matmul_desc_init(&desc, &self->a, &self->b, self->has_bias ? &self->bias : NULL, &self->y);
-    if (status == dnnl_success)
-        status = dnnl_primitive_desc_create(&primitive_desc, &desc, NULL, engine, NULL);
-    if (status != dnnl_success)
-        return status;
-    status = dnnl_primitive_create(&self->primitive, primitive_desc);
-    dnnl_primitive_desc_destroy(primitive_desc);
-    return status;
+    return status == dnnl_success ? make_primitive(self, &desc) : status;
 }
 
 static void *matmul_create(const struct cpu_onednn_matmul *matmul)
@@ -129,10 +149,10 @@ static dnnl_status_t wrap(dnnl_exec_arg_t *argument, int index, const dnnl_memor
     return dnnl_memory_create(&argument->memory, desc, engine, any.out);
 }
 
-static int matmul_run(void *matmul, const void *a, const void *b, const void *bias, void *y)
+static dnnl_status_t execute(const struct matmul *self, const void *a, const void *b, const void *bias, void *y,
+                             void *scratchpad)
 {
-    const struct matmul *self = matmul;
-    dnnl_exec_arg_t arguments[4];
+    dnnl_exec_arg_t arguments[5];
     int count = 0;
     dnnl_status_t status = wrap(&arguments[count++], DNNL_ARG_SRC, &self->a, a);
     if (status == dnnl_success)
@@ -141,6 +161,8 @@ static int matmul_run(void *matmul, const void *a, const void *b, const void *bi
         status = wrap(&arguments[count++], DNNL_ARG_DST, &self->y, y);
     if (status == dnnl_success && self->has_bias)
         status = wrap(&arguments[count++], DNNL_ARG_BIAS, &self->bias, bias);
+    if (status == dnnl_success && scratchpad != NULL)
+        status = wrap(&arguments[count++], DNNL_ARG_SCRATCHPAD, &self->scratchpad, scratchpad);
     if (status != dnnl_success) {
         count--; /* the one that failed does not exist */
     } else {
@@ -150,6 +172,20 @@ static int matmul_run(void *matmul, const void *a, const void *b, const void *bi
     }
     while (count-- > 0)
         dnnl_memory_destroy(arguments[count].memory);
+    return status;
+}
+
+static int matmul_run(void *matmul, const void *a, const void *b, const void *bias, void *y)
+{
+    const struct matmul *self = matmul;
+    void *scratchpad = NULL;
+    if (self->scratchpad_bytes != 0) {
+        scratchpad = aligned_alloc(64, (self->scratchpad_bytes + 63) / 64 * 64);
+        if (scratchpad == NULL)
+            return dnnl_out_of_memory;
+    }
+    const dnnl_status_t status = execute(self, a, b, bias, y, scratchpad);
+    free(scratchpad);
     return (int)status;
 }
 

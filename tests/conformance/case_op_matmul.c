@@ -153,6 +153,22 @@ CTS_CASE_OP(operator, matmul_sums_in_f32_at_least, CITED)
         /* 4096 ones: a sum kept in 11 or 8 bits would stop growing at 2048 or 256 */
         check_matmul(t, cts_input_list(t, narrow[i], CTS_DENSE, CTS_SHAPE(2, 4096), CTS_LIST(1)),
                      cts_input_list(t, narrow[i], CTS_DENSE, CTS_SHAPE(4096, 3), CTS_LIST(1)), CTS_DENSE);
+        /* what is added stands below the last bit of a narrow sum, also when whole slices of k are added at once */
+        const double little[] = {narrow[i] == HALY_F16 ? 1 + 3 * 0x1p-10 : 1 + 3 * 0x1p-7};
+        check_matmul(t, cts_input_list(t, narrow[i], CTS_DENSE, CTS_SHAPE(2, 4096), CTS_LIST(1)),
+                     cts_input_list(t, narrow[i], CTS_DENSE, CTS_SHAPE(4096, 3), little, 1), CTS_DENSE);
+    }
+}
+
+CTS_CASE_OP(operator, matmul_of_large_matrices_is_right_at_every_edge, CITED)
+{
+    CTS_EACH_FLOAT(dtype)
+    {
+        check_matmul(t, random_2d(t, dtype, CTS_DENSE, 270, 70), random_2d(t, dtype, CTS_SWAPPED, 70, 300), CTS_PADDED);
+        check_matmul(t, random_2d(t, dtype, CTS_SWAPPED, 65, 130), random_2d(t, dtype, CTS_PADDED, 130, 530),
+                     CTS_DENSE);
+        check_matmul(t, cts_input(t, dtype, CTS_DENSE, CTS_SHAPE(2, 1, 80, 70), -1, 1),
+                     cts_input(t, dtype, CTS_DENSE, CTS_SHAPE(3, 70, 90), -1, 1), CTS_DENSE);
     }
 }
 
@@ -286,6 +302,21 @@ CTS_CASE_OP(operator, quantized_matmul_adds_a_bias, CITED)
         {
             check_quantized(t, random_2d(t, dtype, CTS_DENSE, 5, 64), cts_weight(t, weight_types[i], 40, 64), &bias,
                             CTS_DENSE);
+        }
+    }
+}
+
+CTS_CASE_OP(operator, quantized_matmul_of_large_matrices_is_right_at_every_edge, CITED)
+{
+    for (unsigned i = 0; i < 6 && cts_dtype(t, HALY_F32); i++) {
+        if (!cts_dtype(t, weight_types[i]))
+            continue;
+        cts_tensor bias = cts_input(t, HALY_F32, CTS_DENSE, CTS_SHAPE(530), -5, 5);
+        cts_tensor deep = cts_weight(t, weight_types[i], 33, 1600), wide = cts_weight(t, weight_types[i], 530, 96);
+        CTS_EACH_FLOAT(dtype)
+        {
+            check_quantized(t, random_2d(t, dtype, CTS_DENSE, 9, 1600), deep, NULL, CTS_DENSE);
+            check_quantized(t, random_2d(t, dtype, CTS_DENSE, 200, 96), wide, &bias, CTS_PADDED);
         }
     }
 }
