@@ -16,6 +16,7 @@
 #include <unistd.h>
 
 #include "cpu_execute.h"
+#include "cpu_float.h"
 #include "cpu_futex.h"
 #include "cpu_job.h"
 #include "cpu_queue.h"
@@ -172,6 +173,7 @@ static void *work(void *argument)
     snprintf(name, sizeof name, "haly-cpu-%u", worker->index);
     pthread_setname_np(pthread_self(), name);
     prctl(PR_SET_TIMERSLACK, 1UL, 0UL, 0UL, 0UL); /* the default would double a doze */
+    (void)cpu_float_enter();                      /* a thread begins with the mode of the one that started it */
     uint64_t since = cpu_now();
     atomic_fetch_add(&pool.searching, 1);
     while (!atomic_load_explicit(&pool.is_stopping, memory_order_relaxed)) {

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Rules that hold for every operator: aliasing, tensors without elements, the same bits every time, both paths. */
+#include <fenv.h>
 #include <math.h>
 
 #include "cts_tensor.h"
@@ -298,6 +299,48 @@ CTS_CASE_WITH(operator, the_same_inputs_give_the_same_bits_under_load, "PLAN-002
         check_determinism(t, &matmul, &y);
         check_determinism(t, &softmax, &z);
     }
+}
+
+/* Runs y = a / b over the first `n` elements and brings the first `few` back. Without a wait the work goes on by
+ * itself: on another thread than this one, where the device has such threads. */
+static void divide(struct cts *t, const cts_tensor *a, const cts_tensor *b, const cts_tensor *y, int64_t n,
+                   int has_waiter, float *out_few, uint64_t few)
+{
+    haly_tensor left = a->view, right = b->view, result = y->view;
+    left.shape[0] = right.shape[0] = result.shape[0] = n;
+    CTS_OK(haly_op_binary(t->stream, "Div", result, left, right));
+    for (unsigned tries = 0; !has_waiter && haly_stream_query(t->stream) == HALY_NOT_READY; tries++) {
+        CTS_CHECK(tries < 15000, "an operator that nobody waited for did not finish within 15 s");
+        cts_sleep_ms(1);
+    }
+    cts_sync(t, t->stream);
+    cts_download(t, out_few, y->view.data, few * sizeof *out_few);
+}
+
+CTS_CASE_WITH(operator, the_callers_float_mode_changes_no_bit, "PLAN-002 NUM-001", HALY_CAP_DETERMINISTIC,
+              CTS_OPERATORS)
+{
+    enum { MANY = 1 << 20, FEW = 2000 };
+    static const int modes[] = {FE_UPWARD, FE_TOWARDZERO};
+    static float want[FEW], got[FEW];
+    const int before = fegetround();
+    if (!cts_dtype(t, HALY_F32))
+        return;
+    CTS_EQUAL(0, fesetround(modes[0])); /* before anything runs: threads of the library start in this mode, too */
+    cts_tensor a = cts_input(t, HALY_F32, CTS_DENSE, CTS_SHAPE(MANY), -10, 10);
+    cts_tensor b = cts_input(t, HALY_F32, CTS_DENSE, CTS_SHAPE(MANY), 3, 4);
+    cts_tensor y = cts_output(t, HALY_F32, CTS_DENSE, CTS_SHAPE(MANY));
+    divide(t, &a, &b, &y, MANY, 0, want, FEW);
+    (void)fesetround(before);
+    divide(t, &a, &b, &y, FEW, 1, want, FEW);
+    for (unsigned i = 0; i < 8; i++) {
+        const int mode = modes[i % 2];
+        (void)fesetround(mode);
+        divide(t, &a, &b, &y, i / 2 % 2 == 0 ? MANY : FEW, i / 4 == 0, got, FEW);
+        CTS_CHECK(fegetround() == mode, "a call changed its caller's rounding mode");
+        CTS_CHECK(memcmp(want, got, sizeof want) == 0, "round %u: the rounding mode of a thread changed results", i);
+    }
+    (void)fesetround(before);
 }
 
 /* The product on the path that the flag asks for, if that exists; counts the parts that ran. */
