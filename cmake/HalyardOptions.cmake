@@ -4,9 +4,23 @@ option(HALYARD_BUILD_TESTS "Build the tests and the conformance suite's fakes (n
 option(HALYARD_BUILD_BENCH "Build the benchmarks" ${PROJECT_IS_TOP_LEVEL})
 option(HALYARD_WITH_ONEDNN "Build the cpu backend's optional oneDNN object (needs libdnnl)" ON)
 option(HALYARD_WERROR "Warnings are errors" ${PROJECT_IS_TOP_LEVEL})
+if(PROJECT_IS_TOP_LEVEL)
+  option(BUILD_SHARED_LIBS "libhalyard as a shared library" ON)
+endif()
+# Another project's silence is no wish: without its word the library is shared there too.
+set(HALYARD_SHARED ON)
+set(HALYARD_BUILTIN_DEFAULT "")
+if(DEFINED BUILD_SHARED_LIBS AND NOT BUILD_SHARED_LIBS)
+  set(HALYARD_SHARED OFF)
+  set(HALYARD_BUILTIN_DEFAULT cpu)
+endif()
+set(HALYARD_BUILTIN_BACKENDS "${HALYARD_BUILTIN_DEFAULT}" CACHE STRING
+  "Backends that become a part of libhalyard (names of folders in backends/, a list)")
 set(HALYARD_SANITIZE "" CACHE STRING "Sanitizers, for example address,undefined or thread")
 set(HALYARD_POLICY_FILE "/etc/halyard/policy.conf" CACHE STRING "Path of the administrator's policy file")
 set(HALYARD_BACKEND_DIR "${CMAKE_INSTALL_FULL_LIBDIR}/halyard" CACHE STRING "Trusted directory of backends")
+
+include(${CMAKE_CURRENT_LIST_DIR}/HalyardPrelink.cmake)
 
 set(CMAKE_C_STANDARD 11)
 set(CMAKE_C_STANDARD_REQUIRED ON)

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Discovery: every file found becomes a backend with a state and a reason. Selection, policy and trust decide on names
- * and files before anything is opened; what was named must come out ready.
+ * Discovery: every file found, and what is built in, becomes a backend with a state and a reason. Selection, policy and
+ * trust decide on names and files before anything is opened; what was named must come out ready.
  */
 #define _GNU_SOURCE
 #include <stdarg.h>
@@ -52,7 +52,8 @@ static bool may_open(haly_instance *instance, const struct search_file *file, st
 static haly_status open_backend(haly_instance *instance, const struct search_file *file, struct backend *backend,
                                 bool *out_declared)
 {
-    loader_open(backend, file->real, file->device, file->inode);
+    const struct loader_source source = {file->entry, file->real, file->device, file->inode};
+    loader_open(backend, &source);
     *out_declared = backend->state == HALY_BACKEND_READY;
     if (!*out_declared)
         return HALY_OK;
@@ -168,7 +169,7 @@ haly_status discover_backends(haly_instance *instance, const struct instance_sou
     struct trust_anchor anchor;
     struct search search;
     const bool has_anchor = sources->search_beside && trust_anchor_find(&anchor);
-    TRY(search_backends(param_text(instance->params, "backend_path"), has_anchor ? &anchor : NULL,
+    TRY(search_backends(param_text(instance->params, "backend_path"), sources->builtins, has_anchor ? &anchor : NULL,
                         sources->backend_folder, &search));
     const haly_status status = take_search(instance, &search);
     search_free(&search);

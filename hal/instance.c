@@ -101,10 +101,12 @@ haly_status instance_create(const haly_instance_desc *desc, const struct instanc
 
 haly_status haly_instance_create(const haly_instance_desc *desc, haly_instance **out_instance)
 {
-    /* With elevated privileges nothing counts but what was fixed when Halyard was built. */
+    /* With elevated privileges nothing counts but what was fixed when Halyard was built. A library that is part of a
+     * program stands beside nothing. */
     const struct instance_sources sources = {.policy_file = HALY_POLICY_FILE,
+                                             .builtins = builtin_backends,
                                              .backend_folder = HALY_BACKEND_DIR,
-                                             .search_beside = getauxval(AT_SECURE) == 0};
+                                             .search_beside = HALY_IS_SHARED && getauxval(AT_SECURE) == 0};
     return instance_create(desc, &sources, out_instance);
 }
 

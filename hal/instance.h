@@ -5,6 +5,7 @@
 
 #include <pthread.h>
 
+#include "builtin.h"
 #include "device.h"
 #include "log.h"
 #include "param.h"
@@ -36,6 +37,7 @@ struct haly_instance {
 /* Where configuration and backends come from: fixed when Halyard is built, moved by tests. */
 struct instance_sources {
     const char *policy_file;
+    const struct builtin_backend *builtins;
     const char *backend_folder; /* the trusted one; NULL: none */
     bool search_beside;         /* `halyard/` beside libhalyard too */
 };

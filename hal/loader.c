@@ -43,8 +43,7 @@ enum { LOAD_RUNNING, LOAD_DONE, LOAD_VACANT /* failed before the entry function 
 
 struct load {
     struct load *next;
-    dev_t device;
-    ino_t inode;
+    struct loader_source source; /* without the path, which is not kept */
     int stage;
     uint32_t generation; /* that is running it */
     struct outcome outcome;
@@ -134,8 +133,8 @@ static bool check_table_name(const char *table_name, const char *name, struct ou
 {
     if (table_name != NULL && strcmp(table_name, name) == 0)
         return true;
-    return reject(outcome, HALY_BACKEND_REFUSED, HALY_ERR_VERSION, "its file is named for \"%s\", its table for \"%s\"",
-                  name, table_name != NULL ? PRINTABLE(table_name) : "");
+    return reject(outcome, HALY_BACKEND_REFUSED, HALY_ERR_VERSION, "it is named for \"%s\", its table for \"%s\"", name,
+                  table_name != NULL ? PRINTABLE(table_name) : "");
 }
 
 /* Whether the table fits; completes it. */
@@ -210,7 +209,6 @@ static void open_file(const char *real, const char *name, struct outcome *outcom
 {
     haly_backend_entry entry = NULL;
     char why[160];
-    *outcome = (struct outcome){.state = HALY_BACKEND_READY};
     const haly_status status = elf_file_check(real, why, sizeof why);
     if (status != HALY_OK) {
         reject(outcome, HALY_BACKEND_UNAVAILABLE, status, "%s", why);
@@ -230,14 +228,28 @@ static void open_file(const char *real, const char *name, struct outcome *outcom
         LOG(HALY_LOG_INFO, "backend \"%s\" %s loaded from %s", name, outcome->version, real);
 }
 
-/* The record of a file that is now ours to run, or NULL when it is done and *outcome is filled in. Waits for another
+static void open_source(const struct loader_source *source, const char *name, struct outcome *outcome)
+{
+    *outcome = (struct outcome){.state = HALY_BACKEND_READY};
+    if (source->entry == NULL)
+        open_file(source->real, name, outcome);
+    else if (enter(source->entry, name, outcome))
+        LOG(HALY_LOG_INFO, "backend \"%s\" %s is built in", name, outcome->version);
+}
+
+static bool is_same(const struct loader_source *a, const struct loader_source *b)
+{
+    return a->entry == b->entry && (a->entry != NULL || (a->device == b->device && a->inode == b->inode));
+}
+
+/* The record of a backend that is now ours to run, or NULL when it is done and *outcome is filled in. Waits for another
  * thread that is loading it. */
-static struct load *claim(dev_t device, ino_t inode, struct outcome *outcome)
+static struct load *claim(const struct loader_source *source, struct outcome *outcome)
 {
     const uint32_t now = process_current_generation();
     pthread_mutex_lock(&lock);
     struct load *load = loads;
-    while (load != NULL && (load->device != device || load->inode != inode))
+    while (load != NULL && !is_same(&load->source, source))
         load = load->next;
     if (load == NULL) {
         load = calloc(1, sizeof *load);
@@ -246,7 +258,8 @@ static struct load *claim(dev_t device, ino_t inode, struct outcome *outcome)
             reject(outcome, HALY_BACKEND_UNAVAILABLE, HALY_ERR_HOST_OOM, "host memory exhausted");
             return NULL;
         }
-        *load = (struct load){.next = loads, .device = device, .inode = inode, .stage = LOAD_VACANT};
+        *load = (struct load){.next = loads, .source = *source, .stage = LOAD_VACANT};
+        load->source.real = NULL;
         loads = load;
     }
     while (load->stage == LOAD_RUNNING && load->generation == now)
@@ -262,12 +275,12 @@ static struct load *claim(dev_t device, ino_t inode, struct outcome *outcome)
     return is_done ? NULL : load;
 }
 
-void loader_open(struct backend *backend, const char *real, dev_t device, ino_t inode)
+void loader_open(struct backend *backend, const struct loader_source *source)
 {
     struct outcome outcome = {.state = HALY_BACKEND_READY};
-    struct load *load = claim(device, inode, &outcome);
+    struct load *load = claim(source, &outcome);
     if (load != NULL) {
-        open_file(real, backend->name, &outcome);
+        open_source(source, backend->name, &outcome);
         pthread_mutex_lock(&lock);
         load->outcome = outcome;
         load->stage = outcome.was_entered ? LOAD_DONE : LOAD_VACANT;
@@ -284,7 +297,7 @@ void loader_open(struct backend *backend, const char *real, dev_t device, ino_t 
     text_set(backend->version, sizeof backend->version, "%s", outcome.version);
     text_set(backend->reason, sizeof backend->reason, "%s", outcome.reason);
     if (outcome.state != HALY_BACKEND_READY)
-        LOG(HALY_LOG_INFO, "backend \"%s\" (%s) cannot be used: %s", backend->name, real, outcome.reason);
+        LOG(HALY_LOG_INFO, "backend \"%s\" (%s) cannot be used: %s", backend->name, backend->path, outcome.reason);
 }
 
 void loader_probe(struct backend *backend)

@@ -67,30 +67,61 @@ bool search_path_check(const char *path, char *why, size_t why_size)
     return true;
 }
 
-static haly_status add_file(struct search *search, const char *path, const char *name,
-                            const struct trust_anchor *anchor)
+static struct search_file *file_create(const char *name, const char *path)
 {
     struct search_file *file = calloc(1, sizeof *file);
     if (file == NULL)
-        return fail_host_oom("a backend's path", sizeof *file);
-    struct stat info = {0};
+        return NULL;
     text_set(file->name, sizeof file->name, "%s", name);
     text_set(file->path, sizeof file->path, "%s", path);
-    file->trust = trust_check(path, anchor, file->real, &info, file->why, sizeof file->why);
-    file->device = info.st_dev;
-    file->inode = info.st_ino;
+    return file;
+}
+
+static const char *in_words(const struct search_file *file)
+{
+    return file->entry != NULL ? "the one that is built in" : file->path;
+}
+
+/* Takes the file, behind all that were found before it. */
+static void append(struct search *search, struct search_file *file)
+{
     for (const struct search_file *at = search->files; at != NULL; at = at->next) {
-        if (strcmp(at->name, name) != 0)
+        if (strcmp(at->name, file->name) != 0)
             continue;
         if (strcmp(at->real, file->real) == 0) {
             free(file); /* the same file by another way */
-            return HALY_OK;
+            return;
         }
         if (file->shadowed_by == NULL)
-            file->shadowed_by = at->shadowed_by != NULL ? at->shadowed_by : at->path;
+            file->shadowed_by = at->shadowed_by != NULL ? at->shadowed_by : in_words(at);
     }
     *search->tail = file;
     search->tail = &file->next;
+}
+
+static haly_status add_file(struct search *search, const char *path, const char *name,
+                            const struct trust_anchor *anchor)
+{
+    struct search_file *file = file_create(name, path);
+    if (file == NULL)
+        return fail_host_oom("a backend's path", sizeof *file);
+    struct stat info = {0};
+    file->trust = trust_check(path, anchor, file->real, &info, file->why, sizeof file->why);
+    file->device = info.st_dev;
+    file->inode = info.st_ino;
+    append(search, file);
+    return HALY_OK;
+}
+
+static haly_status add_builtins(struct search *search, const struct builtin_backend *builtins)
+{
+    for (const struct builtin_backend *at = builtins; at != NULL && at->name != NULL; at++) {
+        struct search_file *file = file_create(at->name, BUILTIN_PATH);
+        if (file == NULL)
+            return fail_host_oom("a built-in backend", sizeof *file);
+        file->entry = at->entry;
+        append(search, file);
+    }
     return HALY_OK;
 }
 
@@ -155,14 +186,15 @@ static haly_status add_element(struct search *search, char *element)
     return add_file(search, element, name, NULL);
 }
 
-static haly_status search_all(const char *backend_path, const struct trust_anchor *anchor, const char *own_folder,
-                              struct search *search)
+static haly_status search_all(const char *backend_path, const struct builtin_backend *builtins,
+                              const struct trust_anchor *anchor, const char *own_folder, struct search *search)
 {
     char element[PATH_MAX];
     size_t length;
     for (const char *rest = backend_path[0] != '\0' ? backend_path : NULL;
          next_element(&rest, element, sizeof element, &length);)
         TRY(add_element(search, element));
+    TRY(add_builtins(search, builtins));
     if (anchor != NULL) {
         const int written = snprintf(element, sizeof element, "%s/halyard", anchor->folder);
         if (written < (int)sizeof element)
@@ -173,12 +205,12 @@ static haly_status search_all(const char *backend_path, const struct trust_ancho
     return HALY_OK;
 }
 
-haly_status search_backends(const char *backend_path, const struct trust_anchor *anchor, const char *own_folder,
-                            struct search *out_search)
+haly_status search_backends(const char *backend_path, const struct builtin_backend *builtins,
+                            const struct trust_anchor *anchor, const char *own_folder, struct search *out_search)
 {
     *out_search = (struct search){.files = NULL};
     out_search->tail = &out_search->files;
-    const haly_status status = search_all(backend_path, anchor, own_folder, out_search);
+    const haly_status status = search_all(backend_path, builtins, anchor, own_folder, out_search);
     if (status != HALY_OK)
         search_free(out_search);
     return status;

@@ -42,8 +42,9 @@ static const char *backend_why(haly_instance *instance, const haly_backend_info 
         if (haly_device_get(instance, i, &device) != HALY_OK || haly_device_spec_get(device, &spec) != HALY_OK ||
             strcmp(spec.backend, backend->name) != 0)
             continue;
-        snprintf(out, TEXT_MAX, "%s, %u %s, %s", spec.name, spec.compute_units,
-                 spec.kind == HALY_DEVICE_CPU ? "threads" : "units", spec.architecture);
+        snprintf(out, TEXT_MAX, "%s, %u %s, %s%s%s", spec.name, spec.compute_units,
+                 spec.kind == HALY_DEVICE_CPU ? "threads" : "units", spec.architecture,
+                 backend->path[0] == '/' ? "" : "; ", backend->path[0] == '/' ? "" : backend->path);
         break;
     }
     return out;

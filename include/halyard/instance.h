@@ -57,7 +57,7 @@ typedef enum haly_backend_state {
     HALY_BACKEND_STATE_MAX_ENUM = 0x7fffffff
 } haly_backend_state;
 
-/** One backend file that was found. Pointers stay valid as long as the instance. */
+/** One backend that was found. Pointers stay valid as long as the instance. */
 typedef struct haly_backend_info {
     uint32_t struct_size; /**< HALY_BACKEND_INFO_INIT */
     haly_backend_state state;
@@ -65,7 +65,7 @@ typedef struct haly_backend_info {
     uint32_t device_count;
     const char *name;
     const char *version; /**< the backend's own, "" when it was not opened */
-    const char *path;    /**< of the file */
+    const char *path;    /**< of the file; "built in" when it is a part of this library */
     const char *reason;  /**< one sentence, "" when ready */
     uint16_t abi_major, abi_minor;
     uint32_t reserved;
@@ -107,7 +107,7 @@ HALY_API void haly_instance_retain(haly_instance *instance);
 /** Gives a reference back; the last one frees the instance once its contexts are gone. NULL is fine. Since 1.0. */
 HALY_API void haly_instance_release(haly_instance *instance);
 
-/** Number of backend files found, usable or not. Since 1.0. */
+/** Number of backends found, usable or not. Since 1.0. */
 HALY_API haly_status haly_backend_count(haly_instance *instance, uint32_t *out_count);
 
 /** The index-th of them, in search order. @return HALY_OK; HALY_ERR_INVALID (index, struct_size). Since 1.0. */

@@ -37,7 +37,8 @@ haly_status fake_instance_create(void **state, const struct fake_setup *setup, h
 {
     const struct instance_sources sources = {
         .policy_file = setup->policy != NULL ? sandbox_file(state, "policy.conf", setup->policy, 0644)
-                                             : sandbox_path(state, "no-policy.conf")};
+                                             : sandbox_path(state, "no-policy.conf"),
+        .builtins = setup->builtins};
     haly_param params[4];
     uint32_t count = 0;
     if (setup->path != NULL)

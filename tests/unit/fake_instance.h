@@ -13,8 +13,9 @@ struct fake_setup {
     const char *path;    /* backend_path; NULL: none */
     const char *backend; /* HALYARD_BACKEND's parameter; NULL: unset */
     const char *device;
-    const char *policy; /* text of the policy file; NULL: no file */
-    haly_param extra;   /* one more parameter */
+    const char *policy;                     /* text of the policy file; NULL: no file */
+    const struct builtin_backend *builtins; /* NULL: none */
+    haly_param extra;                       /* one more parameter */
     haly_log_fn log;
     void *log_user;
 };

@@ -19,7 +19,7 @@ static struct search search;
 
 static haly_status look(const char *path, const char *own)
 {
-    return search_backends(path, NULL, own, &search);
+    return search_backends(path, NULL, NULL, own, &search);
 }
 
 static const struct search_file *file_at(unsigned index)
@@ -172,9 +172,38 @@ static void a_folder_beside_the_library_comes_before_the_fixed_one(void **state)
     const char *beside = sandbox_file(state, "halyard/libhalyard_backend_cpu.so", "", 0755);
     const char *own = sandbox_folder(state, "own", 0755);
     sandbox_file(state, "own/libhalyard_backend_cpu.so", "", 0755);
-    assert_int_equal(search_backends("", &anchor, own, &search), HALY_OK);
+    assert_int_equal(search_backends("", NULL, &anchor, own, &search), HALY_OK);
     assert_string_equal(file_at(0)->path, beside);
     assert_string_equal(file_at(1)->shadowed_by, beside);
+    search_free(&search);
+}
+
+static haly_status no_entry(const haly_core_table *core, const haly_backend_table **out_table)
+{
+    (void)core;
+    (void)out_table;
+    return HALY_ERR_UNAVAILABLE;
+}
+
+static void what_is_built_in_comes_behind_what_the_user_names_and_before_all_else(void **state)
+{
+    static const struct builtin_backend builtins[] = {{"cpu", no_entry}, {"gpu", no_entry}, {NULL, NULL}};
+    const char *user = sandbox_folder(state, "user", 0755), *own = sandbox_folder(state, "own", 0755);
+    const char *users = sandbox_file(state, "user/libhalyard_backend_gpu.so", "", 0755);
+    sandbox_file(state, "own/libhalyard_backend_cpu.so", "", 0755);
+    sandbox_file(state, "own/libhalyard_backend_gpu.so", "", 0755);
+    assert_int_equal(search_backends(user, builtins, NULL, own, &search), HALY_OK);
+    assert_string_equal(file_at(0)->path, users);
+    assert_null(file_at(0)->entry);
+    assert_string_equal(file_at(1)->name, "cpu");
+    assert_string_equal(file_at(1)->path, "built in");
+    assert_true(file_at(1)->entry == no_entry);
+    assert_int_equal(file_at(1)->trust, HALY_OK);
+    assert_null(file_at(1)->shadowed_by);
+    assert_string_equal(file_at(2)->path, "built in");
+    assert_string_equal(file_at(2)->shadowed_by, users);
+    assert_string_equal(file_at(3)->shadowed_by, "the one that is built in");
+    assert_string_equal(file_at(4)->shadowed_by, users);
     search_free(&search);
 }
 
@@ -190,6 +219,7 @@ int main(void)
         TEST(a_spoilt_file_keeps_its_place_and_its_reason),
         TEST(missing_folders_pass_and_missing_files_do_not),
         TEST(a_folder_beside_the_library_comes_before_the_fixed_one),
+        TEST(what_is_built_in_comes_behind_what_the_user_names_and_before_all_else),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
