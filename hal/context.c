@@ -78,12 +78,21 @@ haly_status context_check(haly_context *context)
 
 void context_latch(haly_context *context, const haly_error *error)
 {
+    if (error->scope < HALY_SCOPE_CONTEXT)
+        return;
     pthread_mutex_lock(&context->lock);
     if (context->latched == 0) {
         context->fault = *error;
         atomic_store_explicit(&context->latched, (uint32_t)error->status, memory_order_release);
     }
     pthread_mutex_unlock(&context->lock);
+}
+
+haly_status context_failure_note(haly_context *context, uint64_t serial_before, haly_status status)
+{
+    backend_failure_note(context->device->backend->name, serial_before, status);
+    context_latch(context, error_detail());
+    return status;
 }
 
 static bool addresses_are_native(const haly_device *device, uint32_t flags)

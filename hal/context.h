@@ -43,13 +43,27 @@ haly_status context_rename(haly_context *context, const char *name);
 /* HALY_OK, or the latched fault with its detail. */
 haly_status context_check(haly_context *context);
 
-/* Latches a fault of context scope or wider; the first one stays. */
+/* Latches a fault of context scope or wider; the first one stays. Only for what the context's own backend said, or its
+ * owner: an error that came from elsewhere, through an event, concerns the stream that waited. */
 void context_latch(haly_context *context, const haly_error *error);
 
 static inline uint64_t context_mapping_epoch(haly_context *context)
 {
     return atomic_load_explicit(&context->mapping_epoch, memory_order_acquire);
 }
+
+/* For calls into the context's backend: what backend_failed() does, and latches what reaches as far as the context. */
+haly_status context_failure_note(haly_context *context, uint64_t serial_before, haly_status status);
+#define context_failed(context_, serial_before_, status_)                                                              \
+    error_status(context_failure_note((context_), (serial_before_), (status_)), (status_))
+
+#define TRY_CONTEXT(context_, expression)                                                                              \
+    do {                                                                                                               \
+        const uint64_t try_serial_ = error_serial();                                                                   \
+        const haly_status try_status_ = (expression);                                                                  \
+        if (try_status_ != HALY_OK)                                                                                    \
+            return context_failed((context_), try_serial_, try_status_);                                               \
+    } while (0)
 
 /* ENTRY for a child object: also refuses when its context has latched. */
 #define ENTRY_LIVE(handle_, kind_, context_)                                                                           \

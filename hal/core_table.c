@@ -55,6 +55,7 @@ static void core_stream_failed(void *stream, uint64_t sequence, haly_status stat
     text_set(error.backend, sizeof error.backend, "%s", timeline->context->device->backend->name);
     text_set(error.message, sizeof error.message, "%s", text != NULL ? text : haly_status_name(error.status));
     timeline_fail(timeline, sequence, &error);
+    context_latch(timeline->context, &error);
 }
 
 static haly_status core_stream_status(void *stream, uint64_t sequence)

@@ -32,7 +32,7 @@ static haly_status record_create(haly_context *context, uint32_t flags, struct e
     if (status != HALY_OK) {
         block_destroy(block);
         free(record);
-        return backend_failed(context->device->backend->name, serial, status);
+        return context_failed(context, serial, status);
     }
     record->context = context;
     record->flags = flags;
@@ -317,8 +317,7 @@ static haly_status elapsed(const haly_event *start, const haly_event *end, struc
         return HALY_NOT_READY;
     TRY(timeline_status(first->timeline, first->sequence));
     TRY(timeline_status(second->timeline, second->sequence));
-    TRY_BACKEND(context->device->backend->name,
-                context->backend->event_elapsed(first->block, second->block, out_nanoseconds));
+    TRY_CONTEXT(context, context->backend->event_elapsed(first->block, second->block, out_nanoseconds));
     return HALY_OK;
 }
 

@@ -124,7 +124,7 @@ haly_status haly_host_register(haly_context *context, void *address, uint64_t si
     status = context->backend->host_register(context->block, address, size);
     if (status != HALY_OK) {
         registration_remove(memory, start);
-        return backend_failed(context->device->backend->name, serial, status);
+        return context_failed(context, serial, status);
     }
     short_lock_acquire(&memory->registration_lock);
     registration_at(memory, start)->is_ready = true;

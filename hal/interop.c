@@ -48,7 +48,7 @@ haly_status haly_native_get(void *object, haly_native *out_native)
     void *block = block_of(head);
     if (block == NULL)
         return FAIL(HALY_ERR_UNSUPPORTED, "the event was never recorded, so it has no native event yet");
-    TRY_BACKEND(context->device->backend->name, context->backend->native_get((haly_object_kind)kind, block, &native));
+    TRY_CONTEXT(context, context->backend->native_get((haly_object_kind)kind, block, &native));
     snprintf(native.backend, sizeof native.backend, "%.31s", context->device->backend->name);
     return CHECK_OUTPUT(out_native, haly_native, value, &native);
 }

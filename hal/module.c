@@ -76,7 +76,7 @@ static haly_status module_start(haly_module *module, const haly_module_desc *des
     const uint64_t serial = error_serial();
     haly_status status = context->backend->module_load(context->block, module->block, desc);
     if (status != HALY_OK)
-        return backend_failed(context->device->backend->name, serial, status);
+        return context_failed(context, serial, status);
     status = object_publish(&module->object, desc->name);
     if (status != HALY_OK)
         context->backend->module_unload(module->block);
@@ -163,8 +163,7 @@ static haly_status kernel_start(haly_kernel *kernel, const char *name)
     if (kernel->block == NULL)
         return fail_host_oom("a kernel", context->backend->kernel_size);
     kernel->info = (haly_kernel_info){HALY_KERNEL_INFO_INIT};
-    TRY_BACKEND(context->device->backend->name,
-                context->backend->kernel_get(kernel->module->block, kernel->block, name, &kernel->info));
+    TRY_CONTEXT(context, context->backend->kernel_get(kernel->module->block, kernel->block, name, &kernel->info));
     haly_status status = check_argument_table(name, &kernel->info);
     const size_t bytes = kernel->info.argument_count * sizeof *kernel->arguments;
     if (status == HALY_OK && bytes > 0) {

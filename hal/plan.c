@@ -97,7 +97,7 @@ static haly_status make_native(haly_context *context, const struct op_call *call
     const haly_status status = backend->plan_create(context->block, block, &call->desc, &made);
     if (status != HALY_OK) {
         block_destroy(block);
-        return backend_failed(context->device->backend->name, serial, status);
+        return context_failed(context, serial, status);
     }
     plan->block = block;
     plan->info.workspace_bytes = made.workspace_bytes;

@@ -175,7 +175,7 @@ static haly_status device_take(struct segment *segment, uint64_t bytes, void **o
     const uint64_t serial = error_serial();
     haly_status status = context->backend->segment_alloc(context->block, segment->block, &desc, out_native);
     if (status != HALY_OK) {
-        status = backend_failed(context->device->backend->name, serial, status);
+        status = context_failed(context, serial, status);
     } else if (allocator->places ? *out_native != slot : (uintptr_t)*out_native % GRANULE_BYTES != 0) {
         context->backend->segment_free(context->block, segment->block);
         status =
@@ -191,7 +191,7 @@ static haly_status device_take(struct segment *segment, uint64_t bytes, void **o
 static haly_status pinned_take(const struct segment *segment, uint64_t bytes, void **out_address)
 {
     haly_context *context = segment->allocator->context;
-    TRY_BACKEND(context->device->backend->name, context->backend->host_alloc(context->block, bytes, out_address));
+    TRY_CONTEXT(context, context->backend->host_alloc(context->block, bytes, out_address));
     if ((uintptr_t)*out_address % 64 == 0)
         return HALY_OK;
     context->backend->host_free(context->block, *out_address, bytes);

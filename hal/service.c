@@ -82,13 +82,13 @@ static void run_host_call(struct host_job *job)
     const haly_command_host_call *call = (const haly_command_host_call *)head_of(deferred);
     const haly_status before = timeline_status(deferred->timeline, deferred->sequence);
     const haly_status status = call->fn(call->user, before);
-    const haly_error error = {HALY_ERROR_INIT,
-                              .status = HALY_ERR_HOST_CALL,
-                              .scope = HALY_SCOPE_STREAM,
-                              .recovery = HALY_RECOVER_RECREATE,
-                              .native_code = status,
-                              .function = "haly_host_call",
-                              .message = "a host call returned an error"};
+    haly_error error = {HALY_ERROR_INIT,
+                        .status = HALY_ERR_HOST_CALL,
+                        .scope = HALY_SCOPE_STREAM,
+                        .recovery = HALY_RECOVER_RECREATE,
+                        .native_code = status,
+                        .function = "haly_host_call",
+                        .message = "a host call returned an error"};
     if (status != HALY_OK)
         timeline_fail(deferred->timeline, deferred->sequence, &error);
     pthread_mutex_lock(&service->lock);
@@ -115,9 +115,8 @@ static bool advance_call(struct service *service, struct deferred *deferred)
 /* A wait that the host does for the stream: true once it is over. */
 static bool run_wait(haly_stream *stream, uint64_t sequence, struct event_record *record)
 {
-    const uint32_t latched = record->context->latched;
-    if (latched != 0)
-        timeline_fail(stream->timeline, sequence, &record->context->fault);
+    if (record->context->latched != 0)
+        timeline_inherit(stream->timeline, sequence, record->context, &record->context->fault);
     else if (!timeline_event_has_finished(record->timeline, record->sequence, record->block))
         return false;
     drop_record(stream, record);

@@ -20,8 +20,7 @@ static haly_status take_chunk(struct staging *staging, haly_context *context, in
 {
     if (staging->chunks[chunk] != NULL)
         return HALY_OK;
-    TRY_BACKEND(context->device->backend->name,
-                context->backend->host_alloc(context->block, CHUNK_BYTES, &staging->chunks[chunk]));
+    TRY_CONTEXT(context, context->backend->host_alloc(context->block, CHUNK_BYTES, &staging->chunks[chunk]));
     memory_note_pinned(context, CHUNK_BYTES);
     return HALY_OK;
 }
@@ -36,7 +35,6 @@ static void give_chunk(struct staging *staging, haly_context *context, int chunk
 
 static haly_status staging_begin(struct staging *staging, haly_context *context)
 {
-    const char *backend = context->device->backend->name;
     const haly_stream_desc desc = {HALY_STREAM_DESC_INIT, .name = "staging"};
     if (staging->block != NULL)
         return HALY_OK;
@@ -55,7 +53,7 @@ static haly_status staging_begin(struct staging *staging, haly_context *context)
             timeline_release(timeline);
         }
         block_destroy(block);
-        return backend_failed(backend, serial, status);
+        return context_failed(context, serial, status);
     }
     staging->block = block;
     staging->timeline = timeline;
@@ -99,8 +97,7 @@ static haly_status submit_piece(struct staging *staging, haly_context *context, 
     struct timeline *timeline = staging->timeline;
     const uint64_t sequence = timeline_submitted(timeline) + 1;
     uint64_t accepted = 0;
-    TRY_BACKEND(context->device->backend->name,
-                context->backend->submit(staging->block, &copy, sizeof copy, sequence, &accepted));
+    TRY_CONTEXT(context, context->backend->submit(staging->block, &copy, sizeof copy, sequence, &accepted));
     atomic_store_explicit(&timeline->issued, sequence, memory_order_release);
     atomic_store_explicit(&timeline->submitted, sequence, memory_order_release);
     staging->sequences[chunk] = sequence;

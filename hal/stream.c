@@ -71,7 +71,7 @@ haly_status haly_stream_create(haly_context *context, const haly_stream_desc *de
         context->backend->stream_create(context->block, stream->block, &checked, stream->timeline);
     if (status != HALY_OK) {
         stream_free(stream, false);
-        return backend_failed(context->device->backend->name, serial, status);
+        return context_failed(context, serial, status);
     }
     return stream_finish(stream, checked.name, out_stream);
 }
@@ -98,7 +98,7 @@ haly_status haly_stream_wrap(haly_context *context, const haly_native *native, h
     const haly_status status = context->backend->stream_wrap(context->block, stream->block, &checked, stream->timeline);
     if (status != HALY_OK) {
         stream_free(stream, false);
-        return backend_failed(backend, serial, status);
+        return context_failed(context, serial, status);
     }
     stream->gate = STREAM_WRAPPED;
     return stream_finish(stream, NULL, out_stream);

@@ -117,7 +117,7 @@ haly_status stream_issue(haly_stream *stream, const void *records, uint64_t byte
     const haly_status status = context->backend->submit(stream->block, records, bytes, first_sequence, out_accepted);
     if (*out_accepted > 0)
         atomic_store_explicit(&stream->timeline->issued, first_sequence + *out_accepted - 1, memory_order_release);
-    return status == HALY_OK ? HALY_OK : backend_failed(context->device->backend->name, serial, status);
+    return status == HALY_OK ? HALY_OK : context_failed(context, serial, status);
 }
 
 /* Gives record commands their place before anybody can wait for them. */

@@ -78,15 +78,17 @@ static void inherit_failure(struct timeline *timeline)
 {
     const haly_error before = *error_detail();
     haly_error failure = {HALY_ERROR_INIT};
+    const haly_context *context = NULL;
     uint64_t failed_at = UINT64_MAX;
     for (const struct timeline_wait *wait = timeline->waits; wait != NULL; wait = wait->next)
         if (wait->own_sequence < failed_at && timeline_status(wait->other, wait->other_sequence) != HALY_OK) {
             failed_at = wait->own_sequence;
+            context = wait->other->context;
             failure = *error_detail();
         }
     *error_detail() = before;
     if (failed_at != UINT64_MAX)
-        timeline_fail(timeline, failed_at, &failure);
+        timeline_inherit(timeline, failed_at, context, &failure);
 }
 
 void timeline_end(struct timeline *timeline)
@@ -200,7 +202,7 @@ haly_status timeline_event_wait(struct timeline *timeline, uint64_t sequence, vo
         if (status == HALY_OK || timeline_event_has_finished(timeline, sequence, event))
             return HALY_OK;
         if (status != HALY_TIMEOUT)
-            return backend_failed(context->device->backend->name, serial, status);
+            return context_failed(context, serial, status);
         if (left == 0)
             return HALY_TIMEOUT;
     }
@@ -379,27 +381,32 @@ static void label_copy(const struct timeline *timeline, uint64_t sequence, char 
 /* Under the lock. */
 static void keep_failure(struct timeline *timeline, uint64_t sequence, const haly_error *error)
 {
-    haly_error *failure = &timeline->failure;
-    *failure = *error;
-    if (error->stream_id == 0) {
-        failure->stream_id = timeline->stream_id;
-        failure->first_sequence = failure->last_sequence = sequence;
-        label_copy(timeline, sequence, failure->label);
-    }
+    timeline->failure = *error;
     timeline->failed_at = sequence;
     atomic_store_explicit(&timeline->failed, (uint32_t)error->status, memory_order_release);
     atomic_fetch_add_explicit(&failures_ever, 1, memory_order_release);
 }
 
-void timeline_fail(struct timeline *timeline, uint64_t sequence, const haly_error *error)
+void timeline_fail(struct timeline *timeline, uint64_t sequence, haly_error *error)
 {
     pthread_mutex_lock(&timeline->lock);
+    if (error->stream_id == 0) {
+        error->stream_id = timeline->stream_id;
+        error->first_sequence = error->last_sequence = sequence;
+        label_copy(timeline, sequence, error->label);
+    }
     if (timeline->failed == 0)
         keep_failure(timeline, sequence, error);
-    const haly_error failure = timeline->failure;
     pthread_mutex_unlock(&timeline->lock);
-    if (error->scope >= HALY_SCOPE_CONTEXT)
-        context_latch(timeline->context, &failure);
+}
+
+void timeline_inherit(struct timeline *timeline, uint64_t sequence, const haly_context *context,
+                      const haly_error *error)
+{
+    haly_error inherited = *error;
+    if (context != timeline->context && inherited.scope > HALY_SCOPE_STREAM)
+        inherited.scope = HALY_SCOPE_STREAM;
+    timeline_fail(timeline, sequence, &inherited);
 }
 
 void timeline_label(struct timeline *timeline, const char *label)

@@ -97,9 +97,14 @@ haly_status timeline_status(struct timeline *timeline, uint64_t sequence);
 /* The same without touching the calling thread's detail. */
 haly_status timeline_status_quiet(struct timeline *timeline, uint64_t sequence);
 
-/* Keeps the first failure, that of command `sequence`; wider scopes latch the context. Unless the error is another
- * stream's, its stream, sequence and label are filled in. */
-void timeline_fail(struct timeline *timeline, uint64_t sequence, const haly_error *error);
+/* Keeps the first failure, that of command `sequence`. Unless the error is another stream's, its stream, sequence and
+ * label are filled in. */
+void timeline_fail(struct timeline *timeline, uint64_t sequence, haly_error *error);
+
+/* The same for a failure of `context`, which the command waited for: of another context it concerns this stream alone.
+ */
+void timeline_inherit(struct timeline *timeline, uint64_t sequence, const haly_context *context,
+                      const haly_error *error);
 
 /* Names what is submitted from now on. */
 void timeline_label(struct timeline *timeline, const char *label);

@@ -301,7 +301,8 @@ static haly_status submit(void *stream, const void *records, uint64_t bytes, uin
         const haly_command *record = (const void *)((const char *)records + at);
         struct pending *pending = manual->control.refuse_after > 0 ? keep(manual, record, sequence) : NULL;
         if (pending == NULL) {
-            status = core->fail(HALY_ERR_RESOURCE_EXHAUSTED, HALY_SCOPE_CALL, HALY_RECOVER_RETRY, 701, "queue full",
+            const haly_error_scope scope = (haly_error_scope)manual->control.refuse_scope;
+            status = core->fail(HALY_ERR_RESOURCE_EXHAUSTED, scope, HALY_RECOVER_RETRY, 701, "queue full",
                                 "the queue is full");
             break;
         }

@@ -16,6 +16,7 @@ struct manual_control {
     _Atomic uint64_t fail_at;      /* this command fails instead of running; 0: none */
     _Atomic uint32_t fail_scope;   /* haly_error_scope of that failure */
     _Atomic uint64_t refuse_after; /* submit accepts this many records more, then fails; UINT64_MAX at first */
+    _Atomic uint32_t refuse_scope; /* haly_error_scope of that failure */
     _Atomic uint64_t submitted;    /* records accepted */
 };
 

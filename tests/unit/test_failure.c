@@ -1,0 +1,111 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* How far failures reach: along streams that waited for each other, and to contexts, on the manual backend. */
+#define _GNU_SOURCE
+#include <unistd.h>
+
+#include "manual_fixture.h"
+
+static haly_status status_of(haly_context *context)
+{
+    haly_context_info info = {HALY_CONTEXT_INFO_INIT};
+    assert_int_equal(haly_context_info_get(context, &info), HALY_OK);
+    return info.status;
+}
+
+/* Queues a command. */
+static void work(haly_stream *stream, void *device)
+{
+    const uint8_t byte = 1;
+    assert_int_equal(haly_fill(stream, device, &byte, 1, 64), HALY_OK);
+}
+
+static haly_event *record(haly_context *context, haly_stream *stream)
+{
+    haly_event *event = NULL;
+    assert_int_equal(haly_event_create(context, NULL, &event), HALY_OK);
+    assert_int_equal(haly_event_record(event, stream), HALY_OK);
+    return event;
+}
+
+/* A second context, with a stream that waits for what was submitted to the fixture's. */
+struct neighbour {
+    haly_context *context;
+    haly_stream *waiting, *unrelated;
+};
+
+static void open_neighbour(struct neighbour *n, struct fixture *f)
+{
+    assert_int_equal(haly_context_open(f->instance, NULL, &n->context), HALY_OK);
+    assert_int_equal(haly_stream_create(n->context, NULL, &n->waiting), HALY_OK);
+    assert_int_equal(haly_stream_create(n->context, NULL, &n->unrelated), HALY_OK);
+    assert_int_equal(haly_stream_wait(n->waiting, record(f->context, f->stream)), HALY_OK);
+}
+
+static void assert_only_the_waiting_stream_fails(struct neighbour *n, haly_status status)
+{
+    void *memory = NULL;
+    assert_int_equal(haly_stream_sync(n->waiting, 20ULL * SECOND), status);
+    assert_int_equal(last_error().scope, HALY_SCOPE_STREAM);
+    assert_int_equal(status_of(n->context), HALY_OK);
+    assert_int_equal(haly_malloc(n->context, 64, NULL, &memory), HALY_OK);
+    assert_int_equal(haly_stream_query(n->unrelated), HALY_OK);
+    haly_context_release(n->context);
+}
+
+static void abandoning_a_context_fails_only_the_streams_of_another_that_waited_for_it(void **state)
+{
+    (void)state;
+    struct fixture f;
+    struct neighbour n;
+    open_fixture(&f, CAPS_ALL);
+    f.control->allowed = 0;
+    work(f.stream, device_memory(&f, 64));
+    open_neighbour(&n, &f);
+    assert_int_equal(haly_context_abandon(f.context), HALY_OK);
+    assert_only_the_waiting_stream_fails(&n, HALY_ERR_ABANDONED);
+    close_fixture(&f);
+}
+
+static void a_fault_of_a_context_fails_only_the_streams_of_another_that_waited_for_it(void **state)
+{
+    (void)state;
+    struct fixture f;
+    struct neighbour n;
+    open_fixture(&f, CAPS_ALL);
+    f.control->allowed = 0;
+    f.control->fail_at = 1;
+    f.control->fail_scope = HALY_SCOPE_CONTEXT;
+    work(f.stream, device_memory(&f, 64));
+    open_neighbour(&n, &f);
+    f.control->allowed = UINT64_MAX;
+    assert_int_equal(haly_stream_sync(f.stream, SECOND), HALY_ERR_DEVICE_FAULT);
+    assert_int_equal(status_of(f.context), HALY_ERR_DEVICE_FAULT);
+    assert_only_the_waiting_stream_fails(&n, HALY_ERR_DEVICE_FAULT);
+    close_fixture(&f);
+}
+
+static void a_fault_that_a_call_returns_latches_the_context(void **state)
+{
+    (void)state;
+    struct fixture f;
+    const uint8_t byte = 1;
+    open_fixture(&f, CAPS_ALL);
+    void *device = device_memory(&f, 64);
+    f.control->refuse_after = 0;
+    f.control->refuse_scope = HALY_SCOPE_CONTEXT;
+    assert_int_equal(haly_fill(f.stream, device, &byte, 1, 64), HALY_ERR_RESOURCE_EXHAUSTED);
+    assert_int_equal(status_of(f.context), HALY_ERR_RESOURCE_EXHAUSTED);
+    assert_int_equal(haly_stream_query(f.other), HALY_ERR_RESOURCE_EXHAUSTED);
+    assert_int_equal(last_error().native_code, 701);
+    close_fixture(&f);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(abandoning_a_context_fails_only_the_streams_of_another_that_waited_for_it),
+        cmocka_unit_test(a_fault_of_a_context_fails_only_the_streams_of_another_that_waited_for_it),
+        cmocka_unit_test(a_fault_that_a_call_returns_latches_the_context),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
