@@ -9,6 +9,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 
 #include <cmocka.h>
 
@@ -164,6 +165,84 @@ static void missing_folders_pass_and_missing_files_do_not(void **state)
     assert_non_null(strstr(error_detail()->message, "notes.txt"));
 }
 
+/* Elements of HALYARD_BACKEND_PATH below the sandbox, and what is found by them. */
+static const struct {
+    const char *element;
+    haly_status status; /* of the search */
+    int found;
+    haly_status trust; /* of what was found */
+} elements[] = {
+    {"good", HALY_OK, 1, HALY_OK},
+    {"good/", HALY_OK, 1, HALY_OK},
+    {"good///", HALY_OK, 1, HALY_OK},
+    {"/good", HALY_OK, 1, HALY_OK}, /* two slashes */
+    {"good/.", HALY_OK, 1, HALY_OK},
+    {"./good", HALY_OK, 1, HALY_OK},
+    {"good/../good", HALY_OK, 1, HALY_OK},
+    {"open/../good", HALY_OK, 1, HALY_OK}, /* what is opened is the real path, and that is closed */
+    {"good/../open", HALY_OK, 1, HALY_ERR_PERMISSION},
+    {"open", HALY_OK, 1, HALY_ERR_PERMISSION},
+    {"open/inner", HALY_OK, 1, HALY_ERR_PERMISSION},
+    {"link_to_good", HALY_OK, 1, HALY_OK},
+    {"link_to_open", HALY_OK, 1, HALY_ERR_PERMISSION},
+    {"open/link_to_good", HALY_OK, 1, HALY_OK},
+    {"a b", HALY_OK, 1, HALY_OK},
+    {"good/libhalyard_backend_cpu.so", HALY_OK, 1, HALY_OK},
+    {"good/../good/libhalyard_backend_cpu.so", HALY_OK, 1, HALY_OK},
+    {"open/libhalyard_backend_cpu.so", HALY_OK, 1, HALY_ERR_PERMISSION},
+    {"link_to_good/libhalyard_backend_cpu.so", HALY_OK, 1, HALY_OK},
+    {"empty", HALY_OK, 0, HALY_OK},
+    {"absent", HALY_OK, 0, HALY_OK},
+    {"absent/../good", HALY_OK, 0, HALY_OK}, /* there is no way through it */
+    {"$HOME", HALY_OK, 0, HALY_OK},
+    {"*", HALY_OK, 0, HALY_OK},
+    {"file", HALY_ERR_INVALID, 0, HALY_OK},
+    {"pipe", HALY_ERR_INVALID, 0, HALY_OK},
+    {"file/libhalyard_backend_cpu.so", HALY_ERR_NOT_FOUND, 0, HALY_OK},
+    {"good/libhalyard_backend_other.so", HALY_ERR_NOT_FOUND, 0, HALY_OK},
+    {"loop", HALY_ERR_IO, 0, HALY_OK},
+    {"folder/libhalyard_backend_cpu.so", HALY_OK, 0, HALY_OK}, /* a folder of that name */
+};
+
+static void make_places(void **state)
+{
+    static const char *const folders[] = {
+        "good", "open", "open/inner", "a b", "empty", "folder", "folder/libhalyard_backend_cpu.so"};
+    for (size_t i = 0; i < sizeof folders / sizeof *folders; i++)
+        sandbox_folder(state, folders[i], 0755);
+    sandbox_file(state, "good/libhalyard_backend_cpu.so", "", 0755);
+    sandbox_file(state, "open/libhalyard_backend_cpu.so", "", 0755);
+    sandbox_file(state, "open/inner/libhalyard_backend_cpu.so", "", 0755);
+    sandbox_file(state, "a b/libhalyard_backend_cpu.so", "", 0755);
+    sandbox_file(state, "file", "", 0644);
+    sandbox_link(state, "good", "link_to_good");
+    sandbox_link(state, "open", "link_to_open");
+    sandbox_link(state, "../good", "open/link_to_good");
+    sandbox_link(state, "loop", "loop");
+    assert_int_equal(mkfifo(sandbox_path(state, "pipe"), 0600), 0);
+    assert_int_equal(chmod(sandbox_path(state, "open"), 0777), 0);
+}
+
+static void each_element_leads_where_it_says_and_is_trusted_by_its_real_path(void **state)
+{
+    const size_t count = sizeof elements / sizeof *elements;
+    make_places(state);
+    for (size_t i = 0; i < count; i++) {
+        char path[1024];
+        snprintf(path, sizeof path, "%s/%s", (const char *)*state, elements[i].element);
+        assert_int_equal(look(path, NULL), elements[i].status);
+        if (elements[i].status != HALY_OK)
+            continue;
+        print_message("         %s\n", elements[i].element);
+        assert_int_equal(file_at(0) != NULL, elements[i].found);
+        assert_null(file_at(1));
+        if (file_at(0) != NULL)
+            assert_int_equal(file_at(0)->trust, elements[i].trust);
+        search_free(&search);
+    }
+    print_message("table: %zu elements of the search path\n", count);
+}
+
 static void a_folder_beside_the_library_comes_before_the_fixed_one(void **state)
 {
     struct trust_anchor anchor = {.owner = 0};
@@ -218,6 +297,7 @@ int main(void)
         TEST(one_file_found_twice_counts_once),
         TEST(a_spoilt_file_keeps_its_place_and_its_reason),
         TEST(missing_folders_pass_and_missing_files_do_not),
+        TEST(each_element_leads_where_it_says_and_is_trusted_by_its_real_path),
         TEST(a_folder_beside_the_library_comes_before_the_fixed_one),
         TEST(what_is_built_in_comes_behind_what_the_user_names_and_before_all_else),
     };

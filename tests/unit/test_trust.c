@@ -135,6 +135,59 @@ static void beside_the_library_its_own_trust_is_enough(void **state)
     assert_int_equal(check(sandbox_file(state, "lib2/a.so", "x", 0755), &anchor), HALY_ERR_PERMISSION);
 }
 
+/* ---- owners and modes of everything on the way, against a second opinion ---- */
+
+enum { STRANGER = 4711, USER = 65534, LEVELS = 3 };
+
+static const uid_t owners[] = {0, USER, STRANGER};
+static const mode_t modes[] = {0755, 0775, 0757, 0777, 01777, 01775, 01755, 02755, 04755};
+
+/* May only root and `user` change what this is, or is in it? */
+static bool is_closed(bool is_folder, uid_t owner, mode_t mode, uid_t user)
+{
+    const bool is_sticky_of_root = is_folder && (mode & S_ISVTX) != 0 && owner == 0;
+    return (owner == 0 || owner == user) && ((mode & (S_IWGRP | S_IWOTH)) == 0 || is_sticky_of_root);
+}
+
+/* The file, its folder and the folder above that, of which one is as given and the others are root's. */
+static void check_one_on_the_way(void **state, int level, uid_t owner, mode_t mode, uid_t user)
+{
+    static const char *const names[LEVELS] = {"upper/folder/a.so", "upper/folder", "upper"};
+    const char *odd = sandbox_path(state, names[level]);
+    assert_int_equal(chown(odd, owner, owner), 0);
+    assert_int_equal(chmod(odd, mode), 0);
+    assert_int_equal(seteuid(user), 0);
+    const haly_status status = check(sandbox_path(state, names[0]), NULL);
+    assert_int_equal(seteuid(0), 0);
+    if ((status == HALY_OK) != is_closed(level != 0, owner, mode, user) ||
+        (status != HALY_OK && status != HALY_ERR_PERMISSION))
+        fail_msg("%s of user %u, mode %o, for user %u: %d (%s)", names[level], (unsigned)owner, (unsigned)mode,
+                 (unsigned)user, (int)status, why);
+    if (status != HALY_OK)
+        assert_non_null(strstr(why, odd));
+    assert_int_equal(chown(odd, 0, 0), 0);
+    assert_int_equal(chmod(odd, 0755), 0);
+}
+
+static void each_owner_and_mode_on_the_way_counts(void **state)
+{
+    unsigned count = 0;
+    if (geteuid() != 0) {
+        print_message("only root can give files away\n");
+        skip();
+    }
+    assert_int_equal(chmod(*state, 0755), 0);
+    sandbox_folder(state, "upper", 0755);
+    sandbox_folder(state, "upper/folder", 0755);
+    sandbox_file(state, "upper/folder/a.so", "x", 0755);
+    for (int level = 0; level < LEVELS; level++)
+        for (size_t i = 0; i < sizeof owners / sizeof *owners; i++)
+            for (size_t j = 0; j < sizeof modes / sizeof *modes; j++)
+                for (int as_user = 0; as_user < 2; as_user++, count++)
+                    check_one_on_the_way(state, level, owners[i], modes[j], as_user ? USER : 0);
+    print_message("table: %u owners and modes of a file and the folders above it\n", count);
+}
+
 static void the_anchor_is_where_this_code_lies(void **state)
 {
     (void)state;
@@ -161,6 +214,7 @@ int main(void)
         TEST(what_is_no_regular_file_is_refused),
         TEST(what_is_not_there_is_not_found),
         TEST(beside_the_library_its_own_trust_is_enough),
+        TEST(each_owner_and_mode_on_the_way_counts),
         TEST(the_anchor_is_where_this_code_lies),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
