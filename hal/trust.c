@@ -12,8 +12,10 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/auxv.h>
 #include <unistd.h>
 
+#include "error.h"
 #include "text.h"
 
 static haly_status fail_errno(const char *path, const char *what, char *why, size_t why_size)
@@ -38,17 +40,25 @@ static haly_status fail_errno(const char *path, const char *what, char *why, siz
     }
 }
 
+/* Whether the effective user may be believed besides root. Not in a program that runs with elevated privileges while
+ * the effective user is the one who started it (set-group-id, file capabilities): that one must not bring code in. */
+static bool believes_effective_user(void)
+{
+    return getauxval(AT_SECURE) == 0 || geteuid() != getuid();
+}
+
 /* Owner and writers of one file or folder. */
 static haly_status check_owner(const struct stat *info, const struct trust_anchor *anchor, const char *path, char *why,
                                size_t why_size)
 {
     const bool is_sticky_root = S_ISDIR(info->st_mode) && (info->st_mode & S_ISVTX) != 0 && info->st_uid == 0;
-    const bool owner_fits =
-        info->st_uid == 0 || info->st_uid == geteuid() || (anchor != NULL && info->st_uid == anchor->owner);
+    const bool owner_fits = info->st_uid == 0 || (info->st_uid == geteuid() && believes_effective_user()) ||
+                            (anchor != NULL && info->st_uid == anchor->owner);
     const bool group_fits = anchor != NULL && anchor->group_may_write && info->st_gid == anchor->group;
     if (!owner_fits)
-        text_set(why, why_size, "%s belongs to user %u, neither root nor the effective user", path,
-                 (unsigned)info->st_uid);
+        text_set(why, why_size, "%s belongs to user %u, %s", path, (unsigned)info->st_uid,
+                 believes_effective_user() ? "neither root nor the effective user"
+                                           : "not to root, and the program runs with elevated privileges");
     else if ((info->st_mode & S_IWOTH) != 0 && !is_sticky_root)
         text_set(why, why_size, "%s can be written by everybody", path);
     else if ((info->st_mode & S_IWGRP) != 0 && !is_sticky_root && !group_fits)
@@ -58,25 +68,20 @@ static haly_status check_owner(const struct stat *info, const struct trust_ancho
     return HALY_ERR_PERMISSION;
 }
 
-static haly_status fail_irregular(const char *path, char *why, size_t why_size)
+static haly_status check_file(const struct stat *info, const struct trust_anchor *anchor, const char *path, char *why,
+                              size_t why_size)
 {
+    if (S_ISREG(info->st_mode))
+        return check_owner(info, anchor, path, why, why_size);
     text_set(why, why_size, "%s is not a regular file", path);
     return HALY_ERR_PERMISSION;
 }
 
-static haly_status check_regular(int file, const struct trust_anchor *anchor, const char *path, struct stat *out_stat,
-                                 char *why, size_t why_size)
+haly_status trust_check_open(int file, const char *path, struct stat *out_stat, char *why, size_t why_size)
 {
     if (fstat(file, out_stat) != 0)
         return fail_errno(path, "cannot look at", why, why_size);
-    if (!S_ISREG(out_stat->st_mode))
-        return fail_irregular(path, why, why_size);
-    return check_owner(out_stat, anchor, path, why, why_size);
-}
-
-haly_status trust_check_open(int file, const char *path, struct stat *out_stat, char *why, size_t why_size)
-{
-    return check_regular(file, NULL, path, out_stat, why, why_size);
+    return check_file(out_stat, NULL, path, why, why_size);
 }
 
 /* Whether the path is the anchor's folder or stands above it: then it carries libhalyard itself. */
@@ -128,20 +133,14 @@ haly_status trust_check(const char *path, const struct trust_anchor *anchor, cha
     text_set(out_real, PATH_MAX, "%s", real);
     if (anchor != NULL && !is_below(real, anchor))
         anchor = NULL; /* a link led elsewhere */
-    /* Looked at before it is opened, which sets some devices going; O_NONBLOCK: nor must a pipe that was put there in
-     * between make us wait. */
+    /* Nothing is opened here: some devices are set going by that, pipes make wait, and it shows in audits. */
     if (lstat(real, out_stat) != 0)
         return fail_errno(real, "cannot look at", why, why_size);
-    if (!S_ISREG(out_stat->st_mode))
-        return fail_irregular(real, why, why_size);
-    const int file = open(real, O_RDONLY | O_NOFOLLOW | O_CLOEXEC | O_NONBLOCK);
-    if (file < 0)
+    TRY(check_file(out_stat, anchor, real, why, why_size));
+    TRY(check_folders(real, anchor, why, why_size));
+    if (faccessat(AT_FDCWD, real, R_OK, AT_EACCESS) != 0)
         return fail_errno(real, "cannot open", why, why_size);
-    haly_status status = check_regular(file, anchor, real, out_stat, why, why_size);
-    close(file);
-    if (status == HALY_OK)
-        status = check_folders(real, anchor, why, why_size);
-    return status;
+    return HALY_OK;
 }
 
 /* Path of the file that is mapped where `address` lies, as the kernel has it: unlike dladdr() it does not depend on the

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Which files may bring code into the process: those that only root and the effective user can change. A file is
- * checked by its real path, together with every folder above it; a root-owned sticky folder (/tmp) is accepted, since
- * what stands in it belongs to its owner and is checked by itself.
+ * Which files may bring code into the process: those that only root and the effective user can change, and with
+ * elevated privileges only root, unless they are those of another effective user than the one who started the program.
+ * A file is checked by its real path, together with every folder above it; a root-owned sticky folder (/tmp) is
+ * accepted, since what stands in it belongs to its owner and is checked by itself.
  */
 #ifndef HAL_TRUST_H
 #define HAL_TRUST_H
