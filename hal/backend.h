@@ -13,9 +13,9 @@ struct backend {
     char name[33];
     char path[4096]; /* as found; what is opened is its real path */
     char version[64];
-    char reason[BACKEND_REASON_BYTES];      /* one sentence, "" while ready */
-    char late_reason[BACKEND_REASON_BYTES]; /* the one in force once enumeration has failed: `reason` may be in use */
-    bool failed_late;
+    char reason[BACKEND_REASON_BYTES];      /* one sentence, "" while nothing is wrong */
+    char late_reason[BACKEND_REASON_BYTES]; /* in force once enumeration gave one: `reason` may be in use by then */
+    bool has_late_reason;
     bool is_named;       /* HALYARD_BACKEND names it: it must be usable */
     uint32_t preference; /* 0 first */
     haly_backend_state state;

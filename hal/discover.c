@@ -16,7 +16,7 @@
 
 const char *backend_reason(const struct backend *backend)
 {
-    return backend->failed_late ? backend->late_reason : backend->reason;
+    return backend->has_late_reason ? backend->late_reason : backend->reason;
 }
 
 HALY_PRINTF_LIKE(4, 5)

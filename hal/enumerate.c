@@ -48,11 +48,14 @@ bool device_spec_is_sound(haly_device_spec *spec, const char *backend, char *why
     return false;
 }
 
-static void leave_out(haly_instance *instance, const char *backend, uint32_t index, const char *why)
+static void leave_out(haly_instance *instance, struct backend *backend, uint32_t index, const char *why)
 {
-    LOG(HALY_LOG_INFO, "device %s:%u left out: %s", backend, index, why);
+    LOG(HALY_LOG_INFO, "device %s:%u left out: %s", backend->name, index, why);
     text_append(instance->left_out, sizeof instance->left_out, "%s%s:%u: %s", instance->left_out[0] != '\0' ? "; " : "",
-                backend, index, why);
+                backend->name, index, why);
+    if (!backend->has_late_reason)
+        text_append(backend->late_reason, sizeof backend->late_reason, "%sdevice %s:%u: %s",
+                    backend->late_reason[0] != '\0' ? "; " : "", backend->name, index, why);
 }
 
 /* Why a backend gave no device; the first reason counts. */
@@ -69,9 +72,9 @@ static void note_failure(haly_error *failure, haly_status status, const char *ba
 static bool is_welcome(haly_instance *instance, haly_device *device, haly_error *failure)
 {
     char why[256];
-    const char *backend = device->backend->name;
-    if (!device_spec_is_sound(&device->spec, backend, why, sizeof why)) {
-        note_failure(failure, HALY_ERR_BACKEND, backend, device->spec.index, why);
+    struct backend *backend = device->backend;
+    if (!device_spec_is_sound(&device->spec, backend->name, why, sizeof why)) {
+        note_failure(failure, HALY_ERR_BACKEND, backend->name, device->spec.index, why);
         leave_out(instance, backend, device->spec.index, why);
         return false;
     }
@@ -79,7 +82,7 @@ static bool is_welcome(haly_instance *instance, haly_device *device, haly_error 
     if (line == 0)
         return true;
     text_set(why, sizeof why, "denied by %s, line %u", policy_path(instance->policy), line);
-    note_failure(failure, HALY_ERR_POLICY, backend, device->spec.index, why);
+    note_failure(failure, HALY_ERR_POLICY, backend->name, device->spec.index, why);
     leave_out(instance, backend, device->spec.index, why);
     return false;
 }
@@ -124,7 +127,7 @@ static haly_status add_device(haly_instance *instance, struct backend *backend, 
     if (status != HALY_OK) {
         const haly_status reason = loader_take_failure(status, serial, why, sizeof why);
         note_failure(failure, reason, backend->name, index, why);
-        leave_out(instance, backend->name, index, why);
+        leave_out(instance, backend, index, why);
         block_destroy(device->block);
         free(device);
         return HALY_OK;
@@ -170,7 +173,7 @@ static void fail_backend(haly_instance *instance, struct backend *backend, const
     backend->state = failure->status == HALY_ERR_POLICY ? HALY_BACKEND_DENIED : HALY_BACKEND_UNAVAILABLE;
     backend->status = failure->status;
     backend->device_count = 0;
-    backend->failed_late = true;
+    backend->has_late_reason = true;
     text_set(backend->late_reason, sizeof backend->late_reason, "%s", failure->message);
     pthread_mutex_unlock(&instance->lock);
     LOG(HALY_LOG_INFO, "backend \"%s\" cannot be used: %s", backend->name, backend->late_reason);
@@ -186,6 +189,8 @@ static haly_status enumerate_backend(haly_instance *instance, struct backend *ba
     haly_error failure = {HALY_ERROR_INIT};
     const uint32_t before = instance->device_count;
     const uint32_t count = count_devices(backend, &failure);
+    if (!backend->has_late_reason)
+        backend->late_reason[0] = '\0'; /* of a try that ran out of host memory */
     for (uint32_t i = 0; i < count; i++)
         TRY(add_device(instance, backend, i, &failure));
     if (instance->device_count == before) {
@@ -194,6 +199,7 @@ static haly_status enumerate_backend(haly_instance *instance, struct backend *ba
     }
     pthread_mutex_lock(&instance->lock);
     backend->device_count = instance->device_count - before;
+    backend->has_late_reason = backend->late_reason[0] != '\0';
     pthread_mutex_unlock(&instance->lock);
     return HALY_OK;
 }

@@ -51,7 +51,7 @@ haly_status discover_backends(haly_instance *instance, const struct instance_sou
 /* The backend of that name that won the search, or NULL. ASCII case does not count. */
 struct backend *instance_backend(haly_instance *instance, const char *name);
 
-/* Why a backend is not ready; "" when it is. Under the lock, or once devices are known. */
+/* Why a backend, or some of its devices, cannot be used; or "". Under the lock, or once devices are known. */
 const char *backend_reason(const struct backend *backend);
 
 /* HALY_ERR_NOT_FOUND: no file of that name; `what` begins the message. Says where it was looked for and what is near.

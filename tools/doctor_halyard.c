@@ -104,6 +104,9 @@ static void check_backend(const haly_backend_info *info)
     case HALY_BACKEND_READY:
         report(VERDICT_OK, subject, NULL, "version %s, %u device%s, %s", info->version, info->device_count,
                info->device_count == 1 ? "" : "s", info->path);
+        if (info->reason[0] != '\0')
+            report(VERDICT_NOTE, subject, "if they should be used: mend what the reason names", "left out: %s",
+                   info->reason);
         break;
     case HALY_BACKEND_UNAVAILABLE:
         report(VERDICT_NOTE, subject, "only if this machine has such a device: install its driver, then run this again",
@@ -127,6 +130,7 @@ static void check_backend(const haly_backend_info *info)
 void doctor_backends(haly_instance *instance)
 {
     uint32_t count = 0, ready = 0;
+    haly_device_count(instance, &count); /* what devices show of their backends; doctor_devices() tells a failure */
     if (haly_backend_count(instance, &count) != HALY_OK)
         return;
     for (uint32_t i = 0; i < count; i++) {

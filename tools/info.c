@@ -29,24 +29,37 @@ static void complain(void *user, const char *variable, const haly_error *error)
     fprintf(stderr, "halyard: %s [%s]\n", error->message, haly_status_name(error->status));
 }
 
-/* For a ready backend what its first device is, for another why it is not ready. */
-static const char *backend_why(haly_instance *instance, const haly_backend_info *backend, char out[TEXT_MAX])
+enum { WHY_MAX = 1024 };
+
+/* A device on one line: its name and what else is known of it. */
+static void describe(const haly_device_spec *spec, char out[WHY_MAX])
+{
+    int used = snprintf(out, WHY_MAX, "%s", spec->name);
+    if (spec->compute_units != 0)
+        used += snprintf(out + used, WHY_MAX - (size_t)used, ", %u %s", spec->compute_units,
+                         spec->kind == HALY_DEVICE_CPU ? "threads" : "units");
+    if (spec->architecture[0] != '\0')
+        snprintf(out + used, WHY_MAX - (size_t)used, ", %s", spec->architecture);
+}
+
+/* For a ready backend what its first device is, and why others are left out; for another why it is not ready. */
+static const char *backend_why(haly_instance *instance, const haly_backend_info *backend, char out[WHY_MAX])
 {
     uint32_t count = 0;
     out[0] = '\0';
     if (backend->state != HALY_BACKEND_READY || haly_device_count(instance, &count) != HALY_OK)
         return backend->reason;
-    for (uint32_t i = 0; i < count; i++) {
+    for (uint32_t i = 0; i < count && out[0] == '\0'; i++) {
         haly_device *device = NULL;
         haly_device_spec spec = {HALY_DEVICE_SPEC_INIT};
-        if (haly_device_get(instance, i, &device) != HALY_OK || haly_device_spec_get(device, &spec) != HALY_OK ||
-            strcmp(spec.backend, backend->name) != 0)
-            continue;
-        snprintf(out, TEXT_MAX, "%s, %u %s, %s%s%s", spec.name, spec.compute_units,
-                 spec.kind == HALY_DEVICE_CPU ? "threads" : "units", spec.architecture,
-                 backend->path[0] == '/' ? "" : "; ", backend->path[0] == '/' ? "" : backend->path);
-        break;
+        if (haly_device_get(instance, i, &device) == HALY_OK && haly_device_spec_get(device, &spec) == HALY_OK &&
+            strcmp(spec.backend, backend->name) == 0)
+            describe(&spec, out);
     }
+    if (backend->path[0] != '/') /* no file, but built in */
+        snprintf(out + strlen(out), WHY_MAX - strlen(out), "; %s", backend->path);
+    if (backend->reason[0] != '\0')
+        snprintf(out + strlen(out), WHY_MAX - strlen(out), "; left out: %s", backend->reason);
     return out;
 }
 
@@ -54,6 +67,7 @@ static int print_backends(haly_instance *instance)
 {
     uint32_t count = 0;
     struct table table;
+    haly_device_count(instance, &count); /* what devices show of their backends; a failure is told with the devices */
     if (haly_backend_count(instance, &count) != HALY_OK || count == 0) {
         fprintf(stderr, "halyard: no backend was found; halyard doctor says more\n");
         return TOOL_FAILED;
@@ -62,7 +76,7 @@ static int print_backends(haly_instance *instance)
     table_row(&table, (const char *const[]){"backend", "state", "devices", "why"});
     for (uint32_t i = 0; i < count; i++) {
         haly_backend_info info = {HALY_BACKEND_INFO_INIT};
-        char devices[16], why[TEXT_MAX];
+        char devices[16], why[WHY_MAX];
         if (haly_backend_info_get(instance, i, &info) != HALY_OK)
             continue;
         snprintf(devices, sizeof devices, "%u", info.device_count);

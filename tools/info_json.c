@@ -184,8 +184,9 @@ int info_json(haly_instance *instance)
 {
     json_t *root = json_object();
     add_text(root, "version", haly_version_text());
+    json_t *devices = device_array(instance); /* first: it shows what backends are worth */
     json_object_set_new(root, "backends", backend_array(instance));
-    json_object_set_new(root, "devices", device_array(instance));
+    json_object_set_new(root, "devices", devices);
     json_object_set_new(root, "parameters", param_array(instance));
     const int failed = root == NULL || json_dumpf(root, stdout, JSON_INDENT(2)) != 0;
     json_decref(root);

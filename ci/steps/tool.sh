@@ -6,6 +6,7 @@
 
 BIN=$BUILD/default/bin
 TOOL=$BIN/halyard
+FAKES=$BUILD/default/fakes
 OUT=$LOGS/tool.out
 
 # exits CODE COMMAND…: runs it, output in $OUT.
@@ -37,6 +38,16 @@ assert any(p["variable"] == "HALYARD_BACKEND" for p in info["parameters"])
 '
 }
 
+# What only enumeration shows of a backend, in the order of the object's making.
+json_tells_of_unusable_devices() {
+    HALYARD_BACKEND_PATH=$FAKES/bad_alignment "$TOOL" info --json | python3 -c '
+import json, sys
+fake = next(b for b in json.load(sys.stdin)["backends"] if b["name"] == "fake")
+assert fake["state"] == "unavailable" and fake["device_count"] == 0, fake
+assert "not a power of two" in fake["reason"], fake
+'
+}
+
 every_command_has_help() {
     local command
     for command in info doctor cts; do
@@ -64,6 +75,10 @@ check "unknown option names the nearest" shows "unknown option \"--jsno\"; did y
 check "options that exclude each other" shows "exclude" 2 "$TOOL" info --json --env
 check "info shows cpu ready" shows "^cpu +ready +1 " 0 "$TOOL" info
 check "info says what HALYARD_BACKEND leaves out" shows "^template +filtered +0 +[a-zA-Z]" 0 env HALYARD_BACKEND=^template "$TOOL" info
+check "info says why no device of a backend can be used" shows "^fake +unavailable +0 +device fake:0: .*48, not a power" 0 env HALYARD_BACKEND_PATH="$FAKES/bad_alignment" "$TOOL" info
+check "info says which devices are left out and why" shows "^fake +ready +1 +Fake.*left out: device fake:1: device_open" 0 env HALYARD_BACKEND_PATH="$FAKES/second_fails" "$TOOL" info
+check "info --json tells of unusable devices" json_tells_of_unusable_devices
+check "doctor tells of devices that are left out" shows "^note +backend fake +left out: device fake:1" 0 env HALYARD_BACKEND_PATH="$FAKES/second_fails" "$TOOL" doctor
 check "a device that can do nothing is not chosen" shows "^cpu:0 " 0 "$TOOL" info --ops
 check "doctor does not take the template for broken" shows "^note +device template:0" 0 "$TOOL" doctor
 check "info shows the device" shows "^cpu:0 " 0 "$TOOL" info

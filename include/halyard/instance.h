@@ -57,7 +57,8 @@ typedef enum haly_backend_state {
     HALY_BACKEND_STATE_MAX_ENUM = 0x7fffffff
 } haly_backend_state;
 
-/** One backend that was found. Pointers stay valid as long as the instance. */
+/** One backend that was found. What only its devices show (none can be used, policy denies them) is known once they
+ *  were asked for: haly_device_count() first. Pointers stay valid as long as the instance. */
 typedef struct haly_backend_info {
     uint32_t struct_size; /**< HALY_BACKEND_INFO_INIT */
     haly_backend_state state;
@@ -66,7 +67,7 @@ typedef struct haly_backend_info {
     const char *name;
     const char *version; /**< the backend's own, "" when it was not opened */
     const char *path;    /**< of the file; "built in" when it is a part of this library */
-    const char *reason;  /**< one sentence, "" when ready */
+    const char *reason;  /**< one sentence; when ready, why some of its devices are left out, or "" */
     uint16_t abi_major, abi_minor;
     uint32_t reserved;
 } haly_backend_info;

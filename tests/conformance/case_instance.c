@@ -47,7 +47,7 @@ CTS_CASE_HOST(selection, the_chosen_backend_is_listed_ready, "INST-001 INST-002"
     CTS_EQUAL(HALY_OK, info.status);
     CTS_TRUE(info.device_count >= 1);
     CTS_TRUE(is_a_place(info.path));
-    CTS_TRUE(info.reason != NULL && info.reason[0] == '\0');
+    CTS_TRUE(info.reason != NULL);
     CTS_EQUAL(1, info.abi_major);
 }
 
@@ -60,8 +60,8 @@ CTS_CASE_HOST(selection, every_backend_that_is_not_ready_has_a_reason, "INST-001
         haly_backend_info info = {HALY_BACKEND_INFO_INIT};
         CTS_OK(haly_backend_info_get(t->instance, i, &info));
         CTS_TRUE(info.name[0] != '\0' && is_a_place(info.path));
-        CTS_CHECK((info.state == HALY_BACKEND_READY) == (info.reason[0] == '\0'), "%s: state %d, reason \"%s\"",
-                  info.name, (int)info.state, info.reason);
+        CTS_CHECK(info.state == HALY_BACKEND_READY || info.reason[0] != '\0', "%s: state %d, no reason", info.name,
+                  (int)info.state);
         CTS_TRUE((info.state == HALY_BACKEND_READY) == (info.status == HALY_OK));
     }
     CTS_INVALID(haly_backend_info_get(t->instance, count, &(haly_backend_info){HALY_BACKEND_INFO_INIT}));

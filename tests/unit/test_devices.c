@@ -211,6 +211,8 @@ static void one_broken_device_does_not_spoil_the_others(void **state)
     assert_int_equal(create(state, (struct fake_setup){.path = path, .backend = "fake"}), HALY_OK);
     assert_string_equal(device_list(), "fake:0");
     assert_int_equal(fake_backend_info(instance, 0).device_count, 1);
+    assert_int_equal(fake_backend_info(instance, 0).state, HALY_BACKEND_READY);
+    assert_string_equal(fake_backend_info(instance, 0).reason, "device fake:1: device_open does not want to");
     assert_int_equal(haly_device_find(instance, "fake:1", &device), HALY_ERR_NOT_FOUND);
     assert_non_null(strstr(last_message(), "fake:1: device_open does not want to"));
     haly_instance_release(instance);
@@ -221,6 +223,8 @@ static void policy_denies_single_devices(void **state)
     struct fake_setup setup = {.path = install_three(state), .policy = "deny device fake:1\ndeny vendor nobody\n"};
     assert_int_equal(create(state, setup), HALY_OK);
     assert_string_equal(device_list(), "other:0 fake:0 processor:0");
+    assert_non_null(strstr(fake_backend_info(instance, 0).reason, "device fake:1: denied by "));
+    assert_string_equal(fake_backend_info(instance, 1).reason, "");
     assert_int_equal(haly_device_find(instance, "fake:1", &device), HALY_ERR_NOT_FOUND);
     assert_non_null(strstr(last_message(), "fake:1: denied by "));
     assert_non_null(strstr(last_message(), "policy.conf, line 1"));
