@@ -174,9 +174,23 @@ static struct chunk *search(struct allocator *allocator, const struct allocation
     return chunk;
 }
 
-/* What is left to do when the backend or the limit refuses. HALY_OK: try again. */
-static haly_status make_room(struct allocator *allocator, const struct allocation *request, uint32_t turn,
-                             uint64_t moment)
+/* From segments that are cut for requests of the other kind of size: a block of theirs is better than none. */
+static struct chunk *search_other_family(struct allocator *allocator, const struct allocation *request,
+                                         const struct chunk_request *fit)
+{
+    struct chunk_request other = *fit;
+    other.family = fit->family == FAMILY_SMALL ? FAMILY_LARGE : FAMILY_SMALL;
+    const uint32_t shift = allocator->unit_shift[other.family];
+    const uint64_t units = (request->size + (UINT64_C(1) << shift) - 1) >> shift;
+    other.units = (uint32_t)units;
+    return (request->flags & HALY_MEMORY_DEDICATED) == 0 && units <= UINT32_MAX ? search(allocator, request, &other)
+                                                                                : NULL;
+}
+
+/* What is left to do when the backend or the limit refuses. HALY_OK: take *out_chunk or, when that is NULL, try again.
+ */
+static haly_status make_room(struct allocator *allocator, const struct allocation *request,
+                             const struct chunk_request *fit, uint32_t turn, uint64_t moment, struct chunk **out_chunk)
 {
     if (allocator->retired != NULL) {
         segments_give_retired(allocator);
@@ -190,6 +204,9 @@ static haly_status make_room(struct allocator *allocator, const struct allocatio
         short_lock_acquire(&allocator->lock);
         return HALY_OK;
     }
+    *out_chunk = search_other_family(allocator, request, fit);
+    if (*out_chunk != NULL)
+        return HALY_OK;
     if (request->timeline != NULL || request->deadline == 0)
         return HALY_NOT_READY;
     return pending_wait(allocator, turn, moment);
@@ -238,11 +255,13 @@ static haly_status alloc_slowly(struct allocator *allocator, const struct alloca
             break;
         if (refusal != HALY_ERR_DEVICE_OOM && refusal != HALY_ERR_HOST_OOM)
             return refusal;
-        const haly_status status = make_room(allocator, request, turn, moment);
+        const haly_status status = make_room(allocator, request, fit, turn, moment, &chunk);
         if (status == HALY_TIMEOUT || status == HALY_NOT_READY)
             return refusal == HALY_ERR_DEVICE_OOM ? fail_out_of_memory(allocator, request) : refusal;
         if (status != HALY_OK)
             return status;
+        if (chunk != NULL)
+            break;
     }
     *error_detail() = before;
     *out_chunk = chunk;

@@ -327,6 +327,24 @@ static void the_limit_is_kept_and_named(void **state)
     fixture_close(f);
 }
 
+static void a_free_block_serves_whatever_its_segment_was_meant_for(void **state)
+{
+    struct fixture *f = fixture_open(NATIVE, 0, GIB, 6 * MIB);
+    void *address = NULL;
+    (void)state;
+    take(f, 4 * KIB); /* a segment of 2 MiB for small requests */
+    take(f, 3 * MIB); /* and what the limit leaves for large ones */
+    void *large = take(f, 1500000);
+    assert_fails(haly_malloc(f->context, 1500000, NULL, &address), HALY_ERR_DEVICE_OOM, "asked");
+    for (int i = 0; i < 16; i++) /* the rest of both, unit by unit of the larger kind */
+        take(f, 64 * KIB);
+    assert_ok(haly_free(f->context, large));
+    take(f, 600 * KIB);
+    take(f, 800 * KIB);
+    assert_int_equal(fixture_stats(f).segment_bytes, 6 * MIB);
+    fixture_close(f);
+}
+
 static void a_full_device_is_asked_for_less_then_reported(void **state)
 {
     struct fixture *f = fixture_open(NATIVE, 0, 12 * MIB, 0);
@@ -516,6 +534,7 @@ int main(void)
         cmocka_unit_test(points_that_finished_since_the_caller_looked_hold_nothing_back),
         cmocka_unit_test(of_two_threads_that_free_the_same_memory_one_is_refused),
         cmocka_unit_test(the_limit_is_kept_and_named),
+        cmocka_unit_test(a_free_block_serves_whatever_its_segment_was_meant_for),
         cmocka_unit_test(a_full_device_is_asked_for_less_then_reported),
         cmocka_unit_test(a_request_beyond_all_bounds_is_out_of_memory_not_a_crash),
         cmocka_unit_test(malloc_waits_for_pending_frees_until_its_deadline),
