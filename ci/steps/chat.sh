@@ -84,16 +84,38 @@ library_needs_only_libc() {
 }
 
 # one_line PATTERN COMMAND…: exit code 1, nothing on stdout, and on stderr one line of complaint that matches; before it
-# may stand which device was opened.
+# may stand which device was opened and how long loading took. usage_line: the same with exit code 2.
 one_line() {
-    local pattern=$1 rc=0
-    shift
+    complains 1 "$@"
+}
+
+usage_line() {
+    complains 2 "$@"
+}
+
+complains() {
+    local want=$1 pattern=$2 rc=0
+    shift 2
     "$@" >"$WORK/out" 2>"$WORK/err" </dev/null || rc=$?
     cat "$WORK/err"
-    [ "$rc" -eq 1 ] || { say "exit status $rc, expected 1"; return 1; }
+    [ "$rc" -eq "$want" ] || { say "exit status $rc, expected $want"; return 1; }
     [ ! -s "$WORK/out" ] || { say "something on stdout"; return 1; }
-    [ "$(grep -cv '^device ' "$WORK/err")" -eq 1 ] || { say "not one line"; return 1; }
-    grep -v '^device ' "$WORK/err" | grep -Eq "$pattern" || { say "does not match $pattern"; return 1; }
+    [ "$(grep -Ecv '^(device|load) ' "$WORK/err")" -eq 1 ] || { say "not one line"; return 1; }
+    grep -Ev '^(device|load) ' "$WORK/err" | grep -Eq -- "$pattern" || { say "does not match $pattern"; return 1; }
+}
+
+fails_when_the_answer_cannot_be_written() {
+    local rc=0
+    "$CHAT" --model "$MODEL" --greedy -n 4 "Hello" >/dev/full 2>"$WORK/err" || rc=$?
+    cat "$WORK/err"
+    [ "$rc" -eq 1 ] && grep -q "cannot be written: No space left" "$WORK/err"
+}
+
+# The first turn fills the context: it is answered as far as there is room, said, and nothing is asked any more.
+tells_when_the_context_is_full() {
+    printf 'Hello\nAnd now?\n' | "$CHAT" --model "$MODEL" --greedy --context=40 >"$WORK/full" 2>"$WORK/err"
+    cat "$WORK/err"
+    [ "$(grep -c "the context of 40 tokens is full" "$WORK/err")" -eq 1 ] && [ "$(wc -l <"$WORK/full")" -eq 1 ]
 }
 
 bad_file() {
@@ -131,5 +153,11 @@ check "unknown backend names the nearest" one_line 'cpuu.*cpu' env HALYARD_BACKE
 check "bad selector" one_line 'HALYARD_DEVICE' env HALYARD_DEVICE='memory>>1' "$CHAT" --model "$MODEL" "Hello"
 check "bad size" one_line 'HALYARD_MEM_LIMIT' env HALYARD_MEM_LIMIT=lots "$CHAT" --model "$MODEL" "Hello"
 check "too little device memory" one_line 'DEVICE_OOM|memory' env HALYARD_MEM_LIMIT=8MiB "$CHAT" --model "$MODEL" "Hello"
-check "unknown option" one_line 'option' "$CHAT" --modle "$MODEL" "Hello"
-check "number out of range" one_line '(-n|TOKENS|number)' "$CHAT" --model "$MODEL" -n 999999999999 "Hello"
+check "answer that cannot be written" fails_when_the_answer_cannot_be_written
+check "context that is full" tells_when_the_context_is_full
+check "prompt beyond the context" one_line '[0-9]+ tokens do not fit.*--context' "$CHAT" --model "$MODEL" --context 10 "Hello"
+check "default model that is missing" one_line 'absent/halyard/.*No such file.*ci/setup' env -u HALYARD_MODEL XDG_CACHE_HOME="$WORK/absent" "$CHAT" "Hello"
+check "logits that cannot be written" one_line 'absent/x: No such file' "$CHAT" --model "$MODEL" --logits="$WORK/absent/x" "Hello"
+check "unknown option" usage_line 'option' "$CHAT" --modle "$MODEL" "Hello"
+check "number out of range" usage_line '(-n|TOKENS|number)' "$CHAT" --model "$MODEL" -n 999999999999 "Hello"
+check "option without its value" usage_line '-n needs a value' "$CHAT" --model "$MODEL" -n

@@ -94,6 +94,7 @@ check "doctor tells of a misspelt variable" shows "did you mean HALYARD_BACKEND\
 check "doctor fails on a wrong variable and goes on" shows "^FAIL.*HALYARD_MEM_LIMIT" 1 env HALYARD_MEM_LIMIT=many "$TOOL" doctor
 check "doctor speaks of the policy file" policy_denies
 check "cts is handed its options" shows "^halyard-cts " 0 "$TOOL" cts --version
+check "vector_add that cannot write" exits 1 bash -c "\"$BIN/vector_add\" >/dev/full"
 check "vector_add" shows "^1023 \+ 1023 = 2046$" 0 "$BIN/vector_add"
 check "own_kernel" shows "^2 \* 999 \+ 0.5 = 1998.5$" 0 "$BIN/own_kernel" "$BUILD/default/lib/scale_bias.halo"
 check "own_kernel with a missing module" shows "absent" 1 "$BIN/own_kernel" "$BUILD/absent.halo"

@@ -3,6 +3,7 @@
  * Chat with a small language model. This file is the conversation: it reads the model, opens a device through Halyard,
  * and turns prompts into answers. model.c uploads, forward.c computes, the rest is text.
  */
+#include <errno.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -29,7 +30,7 @@ struct chat {
     struct model model;
     struct forward *forward;
     struct token_list list; /* the conversation */
-    bool wrote_logits;
+    FILE *logits;           /* to be written once, or NULL */
 };
 
 static double now(void)
@@ -89,12 +90,30 @@ static bool open_model(struct chat *chat, struct chat_error *error)
     return true;
 }
 
+static bool open_file(struct chat *chat, struct chat_error *error)
+{
+    if (gguf_open(chat->options.model, &chat->file, error))
+        return true;
+    const size_t used = strlen(error->text);
+    if (chat->options.has_default_model)
+        snprintf(error->text + used, sizeof error->text - used, "; ci/setup fetches it, --model names another");
+    return false;
+}
+
+static bool open_logits(struct chat *chat, struct chat_error *error)
+{
+    if (chat->options.logits == NULL)
+        return true;
+    chat->logits = fopen(chat->options.logits, "wb");
+    return chat->logits != NULL || CHAT_FAIL(error, "%s: %s", chat->options.logits, strerror(errno));
+}
+
 /* Text comes before the device: a wrong prompt or file is told at once. */
 static bool chat_open(struct chat *chat, struct chat_error *error)
 {
     const struct options *options = &chat->options;
     const struct sampler_options sampling = {options->seed, options->top_k, options->top_p};
-    if (!gguf_open(options->model, &chat->file, error) || !tokenizer_create(chat->file, &chat->tokenizer, error) ||
+    if (!open_file(chat, error) || !tokenizer_create(chat->file, &chat->tokenizer, error) ||
         !chat_template_init(&chat->template, chat->tokenizer, error) ||
         !text_stream_create(chat->tokenizer, &chat->text, error) ||
         !sampler_create(&sampling, tokenizer_size(chat->tokenizer), &chat->sampler, error) ||
@@ -103,11 +122,13 @@ static bool chat_open(struct chat *chat, struct chat_error *error)
     if (options->prompt != NULL &&
         !chat_template_user(&chat->template, options->prompt, strlen(options->prompt), &chat->list, error))
         return false;
-    return open_device(chat, error) && open_model(chat, error);
+    return open_logits(chat, error) && open_device(chat, error) && open_model(chat, error);
 }
 
 static void chat_close(struct chat *chat)
 {
+    if (chat->logits != NULL)
+        fclose(chat->logits);
     forward_destroy(chat->forward);
     model_unload(&chat->model);
     haly_context_release(chat->context);
@@ -122,20 +143,18 @@ static void chat_close(struct chat *chat)
 static bool write_logits(struct chat *chat, struct chat_error *error)
 {
     const size_t count = chat->model.sizes.vocabulary;
-    if (chat->options.logits == NULL || chat->wrote_logits)
+    FILE *file = chat->logits;
+    if (file == NULL)
         return true;
     float *logits = calloc(count, sizeof *logits);
     if (logits == NULL)
         return CHAT_FAIL(error, "out of memory for the logits");
-    bool is_good = forward_logits(chat->forward, logits, error);
-    FILE *file = is_good ? fopen(chat->options.logits, "wb") : NULL;
-    if (is_good && (file == NULL || fwrite(logits, sizeof *logits, count, file) != count))
-        is_good = CHAT_FAIL(error, "%s: the logits cannot be written", chat->options.logits);
-    if (file != NULL && fclose(file) != 0 && is_good)
-        is_good = CHAT_FAIL(error, "%s: the logits cannot be written", chat->options.logits);
+    const bool is_known = forward_logits(chat->forward, logits, error);
+    bool is_written = is_known && fwrite(logits, sizeof *logits, count, file) == count;
+    is_written = fclose(file) == 0 && is_written;
+    chat->logits = NULL;
     free(logits);
-    chat->wrote_logits = true;
-    return is_good;
+    return is_written || (is_known && CHAT_FAIL(error, "%s: %s", chat->options.logits, strerror(errno)));
 }
 
 static bool choose(struct chat *chat, int32_t *out_token, struct chat_error *error)
@@ -148,10 +167,22 @@ static bool choose(struct chat *chat, int32_t *out_token, struct chat_error *err
     return true;
 }
 
-static void show(struct gguf_string text)
+/* At once, so that the answer can be watched. */
+static bool show(const char *text, size_t size, struct chat_error *error)
 {
-    fwrite(text.text, 1, text.size, stdout);
-    fflush(stdout);
+    return (fwrite(text, 1, size, stdout) == size && fflush(stdout) == 0) ||
+           CHAT_FAIL(error, "the answer cannot be written: %s", strerror(errno));
+}
+
+static bool is_full(const struct chat *chat)
+{
+    return forward_length(chat->forward) == chat->model.sizes.capacity;
+}
+
+static bool finish_answer(struct chat *chat, struct chat_error *error)
+{
+    const struct gguf_string rest = text_stream_finish(chat->text);
+    return show(rest.text, rest.size, error) && show("\n", 1, error);
 }
 
 /* Generates until the model ends its turn, the limit, or the end of the context. */
@@ -168,19 +199,18 @@ static bool generate(struct chat *chat, uint32_t *out_count, struct chat_error *
             break;
         if (!token_list_add(&chat->list, token, error))
             return false;
-        show(text_stream_add(chat->text, token));
-        if (count + 1 == chat->options.max_tokens || forward_length(chat->forward) == chat->model.sizes.capacity) {
+        const struct gguf_string text = text_stream_add(chat->text, token);
+        if (!show(text.text, text.size, error))
+            return false;
+        if (count + 1 == chat->options.max_tokens || is_full(chat)) {
             count++;
             break;
         }
         if (!forward_run(chat->forward, &token, 1, error))
             return false;
     }
-    show(text_stream_finish(chat->text));
-    putchar('\n');
-    fflush(stdout);
     *out_count = count;
-    return true;
+    return finish_answer(chat, error);
 }
 
 /* Runs the model over what the list has beyond the cache, then answers. */
@@ -200,6 +230,9 @@ static bool answer(struct chat *chat, struct chat_error *error)
         return false;
     report("prefill", fresh, middle - start);
     report("decode", count, now() - middle);
+    if (is_full(chat))
+        fprintf(stderr, "chat: the context of %" PRIu32 " tokens is full (see --context)\n",
+                chat->model.sizes.capacity);
     return true;
 }
 
@@ -208,7 +241,7 @@ static bool converse(struct chat *chat, struct chat_error *error)
     char *line = NULL;
     size_t capacity = 0;
     bool is_good = true;
-    while (is_good) {
+    while (is_good && !is_full(chat)) {
         if (isatty(STDIN_FILENO))
             fputs("> ", stderr);
         const ssize_t length = getline(&line, &capacity, stdin);
@@ -220,7 +253,8 @@ static bool converse(struct chat *chat, struct chat_error *error)
             fprintf(stderr, "chat: %s\n", mistake.text); /* the conversation goes on */
             continue;
         }
-        is_good = answer(chat, error) && chat_template_close_answer(&chat->template, &chat->list, error);
+        is_good =
+            answer(chat, error) && (is_full(chat) || chat_template_close_answer(&chat->template, &chat->list, error));
     }
     free(line);
     return is_good;
@@ -230,13 +264,14 @@ int main(int argc, char **argv)
 {
     struct chat chat = {0};
     struct chat_error error = {{0}};
-    bool is_good = options_parse(argc, argv, &chat.options, &error);
-    if (is_good && chat.options.is_help) {
-        fputs(options_help, stdout);
-        return 0;
+    if (!options_parse(argc, argv, &chat.options, &error)) {
+        fprintf(stderr, "chat: %s\n", error.text);
+        return 2;
     }
-    is_good = is_good && chat_open(&chat, &error) &&
-              (chat.options.prompt != NULL ? answer(&chat, &error) : converse(&chat, &error));
+    if (chat.options.is_help)
+        return fputs(options_help, stdout) < 0 || fflush(stdout) != 0;
+    const bool is_good =
+        chat_open(&chat, &error) && (chat.options.prompt != NULL ? answer(&chat, &error) : converse(&chat, &error));
     if (!is_good)
         fprintf(stderr, "chat: %s\n", error.text);
     chat_close(&chat);

@@ -280,8 +280,10 @@ bool forward_run(struct forward *forward, const int32_t *tokens, uint32_t count,
     const uint32_t capacity = forward->model->sizes.capacity;
     uint32_t step = 0;
     if (count == 0 || count > capacity - forward->length)
-        return CHAT_FAIL(error, "%" PRIu32 " tokens behind %" PRIu32 " do not fit a context of %" PRIu32, count,
-                         forward->length, capacity);
+        return CHAT_FAIL(error,
+                         "%" PRIu32 " tokens do not fit: the context holds %" PRIu32
+                         " (see --context), of which %" PRIu32 " are taken",
+                         count, capacity, forward->length);
     for (uint32_t at = 0; at < count; at += step) {
         step = count - at < FORWARD_CHUNK ? count - at : FORWARD_CHUNK;
         struct pass *ready = step == 1 ? &forward->decode : step == FORWARD_CHUNK ? &forward->chunk : NULL;

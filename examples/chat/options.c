@@ -27,7 +27,8 @@ const char options_help[] =
     "  --logits FILE      write the logits of the first token as 32-bit floats\n"
     "  --help             this text\n"
     "\n"
-    "HALYARD_BACKEND and HALYARD_DEVICE choose the device; `halyard info` lists what there is.\n";
+    "HALYARD_BACKEND and HALYARD_DEVICE choose the device; `halyard info` lists what there is.\n"
+    "Exit status: 0 answered, 1 not, 2 the command line is wrong.\n";
 
 /* Where ci/setup puts the model. */
 static bool default_model(struct options *options, struct chat_error *error)
@@ -44,6 +45,7 @@ static bool default_model(struct options *options, struct chat_error *error)
                           "%s/.cache/halyard/models/SmolLM2-135M-Instruct.Q4_1.gguf", home);
     if (length < 0 || (size_t)length >= sizeof options->model)
         return CHAT_FAIL(error, "the path of the model is too long");
+    options->has_default_model = model == NULL || model[0] == '\0';
     if (length == 0)
         return CHAT_FAIL(error, "no model: give --model FILE, or set HALYARD_MODEL or HOME");
     return true;
@@ -136,14 +138,32 @@ static bool parse_value(const char *name, const char *value, struct options *opt
     return (options->logits = value) != NULL;
 }
 
-static bool takes_value(const char *name)
+/* Whether the option takes a value; `length` bytes of it are its name. */
+static bool takes_value(const char *name, size_t length)
 {
     static const char *const names[] = {"--model", "-n",      "--context", "--seed",  "--temperature",
                                         "--top-k", "--top-p", "--system",  "--logits"};
     for (size_t i = 0; i < sizeof names / sizeof *names; i++)
-        if (strcmp(name, names[i]) == 0)
+        if (strlen(names[i]) == length && memcmp(name, names[i], length) == 0)
             return true;
     return false;
+}
+
+/* `--option value`, or `--option=value` in one word. Moves *index to the last word used. */
+static bool parse_option(int argc, char **argv, int *index, struct options *options, struct chat_error *error)
+{
+    const char *word = argv[*index], *equals = strncmp(word, "--", 2) == 0 ? strchr(word, '=') : NULL;
+    const size_t length = equals != NULL ? (size_t)(equals - word) : strlen(word);
+    char name[32];
+    struct chat_quoted quoted;
+    if (parse_flag(word, options))
+        return true;
+    if (!takes_value(word, length))
+        return CHAT_FAIL(error, "unknown option \"%s\" (see --help)", chat_quote(&quoted, word, strlen(word)));
+    if (equals == NULL && *index + 1 == argc)
+        return CHAT_FAIL(error, "%s needs a value (see --help)", word);
+    snprintf(name, sizeof name, "%.*s", (int)length, word);
+    return parse_value(name, equals != NULL ? equals + 1 : argv[++*index], options, error);
 }
 
 bool options_parse(int argc, char **argv, struct options *out_options, struct chat_error *error)
@@ -152,7 +172,6 @@ bool options_parse(int argc, char **argv, struct options *out_options, struct ch
         .max_tokens = 256, .context = 2048, .temperature = 0.8F, .top_k = 40, .top_p = 0.95F, .seed = 1};
     bool only_prompt = false;
     for (int i = 1; i < argc; i++) {
-        struct chat_quoted quoted;
         const char *argument = argv[i];
         if (!only_prompt && strcmp(argument, "--") == 0) {
             only_prompt = true;
@@ -160,14 +179,7 @@ bool options_parse(int argc, char **argv, struct options *out_options, struct ch
             if (options.prompt != NULL)
                 return CHAT_FAIL(error, "more than one prompt; put it in quotes (see --help)");
             options.prompt = argument;
-        } else if (parse_flag(argument, &options)) {
-            continue;
-        } else if (!takes_value(argument)) {
-            return CHAT_FAIL(error, "unknown option \"%s\" (see --help)",
-                             chat_quote(&quoted, argument, strlen(argument)));
-        } else if (++i == argc) {
-            return CHAT_FAIL(error, "%s needs a value (see --help)", argument);
-        } else if (!parse_value(argument, argv[i], &options, error)) {
+        } else if (!parse_option(argc, argv, &i, &options, error)) {
             return false;
         }
     }

@@ -15,6 +15,7 @@ struct options {
     uint32_t max_tokens; /* of one answer */
     uint32_t context;    /* tokens the conversation may have */
     bool is_greedy, is_movable, shows_tokens, is_help;
+    bool has_default_model; /* nobody named one: it is where ci/setup puts it */
     float temperature, top_p;
     uint32_t top_k;
     uint64_t seed;

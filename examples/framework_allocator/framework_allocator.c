@@ -113,5 +113,5 @@ int main(void)
         haly_context_sync(context, HALY_FOREVER); /* after a failure copies into `host` may still be queued */
     haly_context_release(context);
     haly_instance_release(instance);
-    return status != HALY_OK || !result_is_right();
+    return status != HALY_OK || !result_is_right() || fflush(stdout) != 0;
 }

@@ -63,5 +63,5 @@ int main(int argc, char **argv)
         haly_error_print(stderr);
     haly_context_release(context);
     haly_instance_release(instance);
-    return status != HALY_OK;
+    return status != HALY_OK || fflush(stdout) != 0;
 }

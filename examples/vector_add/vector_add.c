@@ -37,5 +37,5 @@ int main(void)
         haly_error_print(stderr);  /* one line: what, where, the vendor's own text */
     haly_context_release(context); /* releases what it holds; NULL is fine */
     haly_instance_release(instance);
-    return status != HALY_OK;
+    return status != HALY_OK || fflush(stdout) != 0;
 }
