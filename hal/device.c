@@ -154,6 +154,36 @@ haly_status haly_device_explain(haly_instance *instance, char *text, uint64_t si
     return HALY_OK;
 }
 
+const char *haly_capability_name(uint64_t capability)
+{
+    switch (capability) {
+    case HALY_CAP_NATIVE_ADDRESSES:
+        return "native_addresses";
+    case HALY_CAP_PLACEMENT:
+        return "placement";
+    case HALY_CAP_PAGEABLE_COPY:
+        return "pageable_copy";
+    case HALY_CAP_HOST_CALL:
+        return "host_call";
+    case HALY_CAP_KERNELS:
+        return "kernels";
+    case HALY_CAP_OPERATOR_KERNELS:
+        return "operator_kernels";
+    case HALY_CAP_PLANS:
+        return "plans";
+    case HALY_CAP_TIMING:
+        return "timing";
+    case HALY_CAP_WRAP_STREAM:
+        return "wrap_stream";
+    case HALY_CAP_DETERMINISTIC:
+        return "deterministic";
+    case HALY_CAP_HOST_REGISTER:
+        return "host_register";
+    default:
+        return NULL;
+    }
+}
+
 haly_status haly_device_spec_get(haly_device *device, haly_device_spec *out_spec)
 {
     ENTRY(device, HALY_OBJECT_DEVICE);

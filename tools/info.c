@@ -137,8 +137,6 @@ static void print_limits(const haly_device_spec *spec)
 
 static void print_device(haly_device *device, const haly_device_spec *spec)
 {
-    uint64_t bit = 0;
-    const char *name;
     printf("\n%s:%u  %s\n", spec->backend, spec->index, spec->name);
     printf("  kind           %s, vendor %s, architecture %s\n", text_device_kind(spec->kind),
            spec->vendor[0] != '\0' ? spec->vendor : "unknown",
@@ -153,9 +151,11 @@ static void print_device(haly_device *device, const haly_device_spec *spec)
         printf("  pci            %s\n", spec->pci);
     print_limits(spec);
     printf("  capabilities  ");
-    for (size_t i = 0; (name = capability_name(i, &bit)) != NULL; i++)
-        if ((spec->capabilities & bit) != 0)
+    for (int i = 0; i < 64; i++) {
+        const char *name = haly_capability_name(spec->capabilities & UINT64_C(1) << i);
+        if (name != NULL)
             printf(" %s", name);
+    }
     printf("\n");
     print_sample(device);
 }

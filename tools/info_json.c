@@ -17,11 +17,11 @@ static json_t *dtype_array(uint64_t bits)
 static json_t *capability_array(uint64_t bits)
 {
     json_t *array = json_array();
-    uint64_t bit = 0;
-    const char *name;
-    for (size_t i = 0; (name = capability_name(i, &bit)) != NULL; i++)
-        if ((bits & bit) != 0)
+    for (int i = 0; i < 64; i++) {
+        const char *name = haly_capability_name(bits & UINT64_C(1) << i);
+        if (name != NULL)
             json_array_append_new(array, json_string(name));
+    }
     return array;
 }
 

@@ -71,8 +71,6 @@ const char *text_bytes(uint64_t bytes, char out[TEXT_MAX]);
 const char *text_dtypes(uint64_t bits, char out[TEXT_MAX]);
 const char *text_device_kind(haly_device_kind kind);
 const char *text_backend_state(haly_backend_state state);
-/* The index-th capability's name; its bit goes to *out_bit. NULL behind the last. */
-const char *capability_name(size_t index, uint64_t *out_bit);
 
 /* ---- the parts of `halyard info` ---- */
 

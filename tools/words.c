@@ -42,27 +42,3 @@ const char *text_backend_state(haly_backend_state state)
     static const char *const names[] = {"ready", "unavailable", "refused", "filtered", "denied"};
     return (size_t)state < sizeof names / sizeof *names ? names[state] : "unknown";
 }
-
-const char *capability_name(size_t index, uint64_t *out_bit)
-{
-    static const struct {
-        uint64_t bit;
-        const char *name;
-    } list[] = {
-        {HALY_CAP_NATIVE_ADDRESSES, "native_addresses"},
-        {HALY_CAP_PLACEMENT, "placement"},
-        {HALY_CAP_PAGEABLE_COPY, "pageable_copy"},
-        {HALY_CAP_HOST_CALL, "host_call"},
-        {HALY_CAP_KERNELS, "kernels"},
-        {HALY_CAP_OPERATOR_KERNELS, "operator_kernels"},
-        {HALY_CAP_PLANS, "plans"},
-        {HALY_CAP_TIMING, "timing"},
-        {HALY_CAP_WRAP_STREAM, "wrap_stream"},
-        {HALY_CAP_DETERMINISTIC, "deterministic"},
-        {HALY_CAP_HOST_REGISTER, "host_register"},
-    };
-    if (index >= sizeof list / sizeof *list)
-        return NULL;
-    *out_bit = list[index].bit;
-    return list[index].name;
-}

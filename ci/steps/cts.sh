@@ -17,7 +17,38 @@ template_declares_nothing() {
     python3 "$ROOT/ci/cts_floor.py" --only-unsupported "$LOGS/cts-template.json"
 }
 
+exits() {
+    local want=$1 rc=0
+    shift
+    "$@" || rc=$?
+    [ "$rc" -eq "$want" ] || { say "exit status $rc, expected $want"; return 1; }
+}
+
+# A suite that could not run must not look like one that passed, to whatever reads its report.
+untestable_is_an_error() {
+    exits 3 "$CTS" --backend no_such --junit "$LOGS/cts-none.xml" --json "$LOGS/cts-none.json" >"$LOGS/cts-none.out"
+    [ ! -s "$LOGS/cts-none.out" ]
+    grep -q 'failures="0" errors="1"' "$LOGS/cts-none.xml"
+    python3 "$ROOT/ci/junit.py" "$LOGS/cts-none.xml" | grep "^fail.suite.the backend can be tested.*no_such"
+}
+
+relative_path_is_found() {
+    cd "$BUILD/default/lib/halyard"
+    "$CTS" --backend ./libhalyard_backend_template.so --filter memory.malloc_of_zero_bytes_gives_null
+}
+
+capabilities_are_named() {
+    "$CTS" --backend cpu --filter memory.malloc_of_zero_bytes_gives_null --json - |
+        python3 -c 'import json, sys; assert "operator_kernels" in json.load(sys.stdin)["capabilities"]'
+}
+
 check "every requirement has a case and every case a requirement" "$CTS" --check-requirements
 run_cts default cpu
 check "cpu passes enough distinct cases" enough_cases
+check "a backend that cannot be tested is an error" untestable_is_an_error
+check "a relative path names a backend" relative_path_is_found
+check "JSON names capabilities" capabilities_are_named
+check "two reports cannot share standard output" exits 2 "$CTS" --json - --junit -
+check "--quiet excludes --verbose" exits 2 "$CTS" --quiet --verbose
+check "a list that cannot be written" exits 1 bash -c "\"$CTS\" --list >/dev/full"
 check "template gives only declared-unsupported verdicts" template_declares_nothing

@@ -126,6 +126,10 @@ HALY_API haly_status haly_device_find(haly_instance *instance, const char *selec
  */
 HALY_API haly_status haly_device_explain(haly_instance *instance, char *text, uint64_t size, uint64_t *out_needed);
 
+/** The name of one HALY_CAP_… bit, "native_addresses"; NULL for what is no single bit or not known to this library.
+ *  Static storage, any thread. Since 1.0. */
+HALY_API const char *haly_capability_name(uint64_t capability);
+
 /** Copies the spec up to out_spec->struct_size. Never blocks. Since 1.0. */
 HALY_API haly_status haly_device_spec_get(haly_device *device, haly_device_spec *out_spec);
 

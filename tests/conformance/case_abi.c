@@ -104,7 +104,7 @@ CTS_CASE(error, an_input_struct_of_this_version_is_accepted, "ABI-001")
     EACH_INPUT(row)
     {
         const haly_status status = call_sized(t, row, row->size, 0);
-        CTS_CHECK(status == HALY_OK, "%s: %s", row->name, haly_status_name(status));
+        CTS_CHECK(status == HALY_OK, "%s: %s: %s", row->name, haly_status_name(status), cts_last_error(t).message);
     }
 }
 

@@ -92,9 +92,10 @@ void cts_expect_equal(struct cts *t, const char *file, int line, const char *tex
 void cts_fail_at(struct cts *t, const char *file, int line, const char *format, ...)
     __attribute__((format(printf, 4, 5), noreturn));
 
+/* Each names its argument itself: handed to another macro it would be expanded before it is made a text. */
 #define CTS_STATUS(want_, expression_) cts_expect_status(t, __FILE__, __LINE__, #expression_, (want_), (expression_))
-#define CTS_OK(expression_) CTS_STATUS(HALY_OK, expression_)
-#define CTS_INVALID(expression_) CTS_STATUS(HALY_ERR_INVALID, expression_)
+#define CTS_OK(expression_) cts_expect_status(t, __FILE__, __LINE__, #expression_, HALY_OK, (expression_))
+#define CTS_INVALID(expression_) cts_expect_status(t, __FILE__, __LINE__, #expression_, HALY_ERR_INVALID, (expression_))
 #define CTS_EQUAL(want_, got_) cts_expect_equal(t, __FILE__, __LINE__, #got_, (uint64_t)(want_), (uint64_t)(got_))
 #define CTS_CHECK(condition_, ...)                                                                                     \
     do {                                                                                                               \

@@ -61,9 +61,13 @@ haly_status cts_try_instance(struct cts *t, const haly_param *params, uint32_t c
 static bool lacks_capability(struct cts *t)
 {
     const uint64_t missing = t->info->capabilities & ~t->spec.capabilities;
-    if (missing != 0)
-        (void)snprintf(t->reason, sizeof t->reason, "the device does not declare capability bits 0x%llx",
-                       (unsigned long long)missing);
+    for (int i = 0; i < 64; i++) {
+        const char *name = haly_capability_name(UINT64_C(1) << i);
+        if ((missing >> i & 1) != 0)
+            (void)snprintf(t->reason + strlen(t->reason), sizeof t->reason - strlen(t->reason), "%s%s",
+                           t->reason[0] == '\0' ? "the device does not declare " : ", ",
+                           name != NULL ? name : "what this library does not know");
+    }
     if ((t->info->flags & CTS_OPERATORS) != 0 &&
         (t->spec.capabilities & (HALY_CAP_PLANS | HALY_CAP_OPERATOR_KERNELS)) == 0)
         (void)snprintf(t->reason, sizeof t->reason, "the device declares neither operators nor operator kernels");

@@ -68,7 +68,7 @@ static const char help_text[] =
     "Runs the Halyard conformance suite against one backend. Every case has a process of its own.\n"
     "\n"
     "What to test\n"
-    "  --backend NAME|FILE     a backend by name, or by the absolute path of libhalyard_backend_<name>.so\n"
+    "  --backend NAME|FILE     a backend by name, or by the path of libhalyard_backend_<name>.so (with a \"/\")\n"
     "                          (default: HALYARD_BACKEND, or the best device of this machine)\n"
     "  --device SELECTOR       the device, as in HALYARD_DEVICE\n"
     "  --contexts LIST         of ordinary, movable, strict (default: all that the backend has)\n"
@@ -89,7 +89,9 @@ static const char help_text[] =
     "  --help, --version\n"
     "\n"
     "Verdicts: pass, fail, unsupported (the device does not declare it), expected failure (listed, with a reason;\n"
-    "passing one fails), not run. Exit code: 0 nothing failed, 1 something did, 2 wrong usage.\n";
+    "passing one fails), not run. Exit code: 0 nothing failed, 1 something did, 2 wrong usage, 3 the backend cannot "
+    "be\n"
+    "tested.\n";
 
 static int usage_error(const char *what, const char *value)
 {
@@ -129,6 +131,19 @@ static bool parse_variants(const char *text, uint32_t *out_mask)
     return mask != 0;
 }
 
+/* As an absolute path, since every case is a process that searches anew. Links stay: the file's name counts. */
+static const char *absolute_path(const char *path)
+{
+    static char absolute[2 * 4096];
+    char folder[4096];
+    if (path[0] == '/')
+        return path;
+    if (getcwd(folder, sizeof folder) == NULL)
+        return NULL;
+    (void)snprintf(absolute, sizeof absolute, "%s/%s", folder, path);
+    return absolute;
+}
+
 /* A backend given by path: its name is in the file's. */
 static bool parse_backend(struct cts_options *options, const char *value)
 {
@@ -140,13 +155,13 @@ static bool parse_backend(struct cts_options *options, const char *value)
     }
     const char *base = strrchr(value, '/') + 1;
     const size_t length = strlen(base), extra = sizeof prefix - 1 + 3;
-    if (value[0] != '/' || strncmp(base, prefix, sizeof prefix - 1) != 0 || length <= extra ||
-        length - extra >= sizeof name || strcmp(base + length - 3, ".so") != 0)
+    if (strncmp(base, prefix, sizeof prefix - 1) != 0 || length <= extra || length - extra >= sizeof name ||
+        strcmp(base + length - 3, ".so") != 0)
         return false;
     memcpy(name, base + sizeof prefix - 1, length - extra);
     options->backend = name;
-    options->backend_path = value;
-    return true;
+    options->backend_path = absolute_path(value);
+    return options->backend_path != NULL;
 }
 
 static int parse_child_option(struct cts_options *options, int key, const char *value)
@@ -219,7 +234,7 @@ static int parse_option(struct cts_options *options, int key, const char *value)
     case KEY_BACKEND:
         return parse_backend(options, value)
                    ? 0
-                   : usage_error("--backend wants a name or /…/libhalyard_backend_<name>.so", value);
+                   : usage_error("--backend wants a name or …/libhalyard_backend_<name>.so", value);
     case KEY_DEVICE:
         options->device = value;
         return 0;
@@ -297,8 +312,13 @@ int cts_options_parse(struct cts_options *options, int argc, char **argv)
     }
     if (optind < argc)
         return usage_error("unexpected argument", argv[optind]);
-    options->has_no_text = (options->json_path != NULL && strcmp(options->json_path, "-") == 0) ||
-                           (options->junit_path != NULL && strcmp(options->junit_path, "-") == 0);
+    const bool json_is_text = options->json_path != NULL && strcmp(options->json_path, "-") == 0;
+    const bool junit_is_text = options->junit_path != NULL && strcmp(options->junit_path, "-") == 0;
+    if (json_is_text && junit_is_text)
+        return usage_error("--json and --junit exclude each other on standard output", "-");
+    if (options->quiet && options->verbose)
+        return usage_error("--quiet excludes", "--verbose");
+    options->has_no_text = json_is_text || junit_is_text;
     options->quiet = options->quiet || options->has_no_text;
     find_data(options);
     return options->filter_count == 0 ? 0 : check_filters(options);

@@ -48,6 +48,17 @@ static json_t *result_object(const struct cts_result *result)
                      result->info->requirements, "reason", reason, "output", output);
 }
 
+static json_t *capability_array(uint64_t capabilities)
+{
+    json_t *array = json_array();
+    for (int i = 0; i < 64; i++) {
+        const char *name = haly_capability_name(capabilities & UINT64_C(1) << i);
+        if (name != NULL)
+            (void)json_array_append_new(array, json_string(name));
+    }
+    return array;
+}
+
 bool cts_report_json(const struct cts_run *run, const char *path)
 {
     uint32_t counts[CTS_VERDICTS] = {0};
@@ -60,9 +71,9 @@ bool cts_report_json(const struct cts_run *run, const char *path)
         (void)json_object_set_new(summary, cts_verdict_name((enum cts_verdict)verdict),
                                   json_integer((json_int_t)counts[verdict]));
     (void)json_object_set_new(summary, "cases", json_integer((json_int_t)run->distinct));
-    json_t *root = json_pack("{s:s, s:s, s:s, s:s, s:I, s:I, s:o, s:o}", "suite", haly_version_text(), "backend",
+    json_t *root = json_pack("{s:s, s:s, s:s, s:s, s:o, s:I, s:o, s:o}", "suite", haly_version_text(), "backend",
                              run->probe.backend, "device", run->probe.name, "architecture", run->probe.architecture,
-                             "capabilities", (json_int_t)run->probe.capabilities, "seed",
+                             "capabilities", capability_array(run->probe.capabilities), "seed",
                              (json_int_t)run->options->seed, "summary", summary, "results", results);
     FILE *file = root == NULL ? NULL : open_output(path);
     bool is_good = file != NULL;
@@ -117,6 +128,15 @@ static void write_junit_case(FILE *file, const struct cts_result *result)
     (void)fputs("  </testcase>\n", file);
 }
 
+/* Nothing ran, which must not look like a suite that passed. */
+static void write_junit_error(FILE *file, const struct cts_run *run)
+{
+    (void)fputs("  <testcase classname=\"suite\" name=\"the backend can be tested\" time=\"0\">\n    <error message=\"",
+                file);
+    write_escaped(file, run->probe.message);
+    (void)fputs("\"/>\n  </testcase>\n", file);
+}
+
 bool cts_report_junit(const struct cts_run *run, const char *path)
 {
     uint32_t failures = 0, skipped = 0;
@@ -128,8 +148,12 @@ bool cts_report_junit(const struct cts_run *run, const char *path)
     if (file == NULL)
         return false;
     (void)fprintf(file, "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n");
-    (void)fprintf(file, "<testsuite name=\"halyard-cts %s\" tests=\"%u\" failures=\"%u\" skipped=\"%u\">\n",
-                  run->probe.backend, run->count, failures, skipped);
+    const uint32_t errors = run->was_run ? 0 : 1;
+    (void)fprintf(file,
+                  "<testsuite name=\"halyard-cts %s\" tests=\"%u\" failures=\"%u\" errors=\"%u\" skipped=\"%u\">\n",
+                  run->probe.backend, run->count + errors, failures, errors, skipped);
+    if (!run->was_run)
+        write_junit_error(file, run);
     for (uint32_t i = 0; i < run->count; i++)
         write_junit_case(file, &run->results[i]);
     (void)fputs("</testsuite>\n", file);

@@ -68,6 +68,7 @@ struct cts_run {
     struct cts_result *results;
     uint32_t count;
     uint32_t distinct; /* cases, however many contexts they ran in */
+    bool was_run;      /* the backend could be tested */
 };
 
 /* cts_options.c: 0 to go on, else the exit code plus 1 */

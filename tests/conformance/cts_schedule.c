@@ -229,12 +229,13 @@ static void probe_device(struct cts_run *run)
     free(child.output);
 }
 
-static bool check_variants(const struct cts_run *run, uint32_t *out_available)
+static bool check_variants(struct cts_run *run, uint32_t *out_available)
 {
     const bool has_strict = run->probe.strict_param[0] != '\0';
     uint32_t available = run->options->variants;
     if ((available & 1U << CTS_STRICT) != 0 && !has_strict) {
-        (void)fprintf(stderr, "halyard-cts: backend %s has no strict mode\n", run->probe.backend);
+        (void)snprintf(run->probe.message, sizeof run->probe.message, "backend %s has no strict mode",
+                       run->probe.backend);
         return false;
     }
     if (available == 0)
@@ -247,12 +248,14 @@ bool cts_run_all(struct cts_run *run)
 {
     struct cts_expectations expected;
     uint32_t available = 0;
-    if (!cts_expected_load(run->options->expected_path, &expected))
+    if (!cts_expected_load(run->options->expected_path, &expected)) {
+        (void)snprintf(run->probe.message, sizeof run->probe.message, "the list of expected failures is not usable");
         return false;
+    }
     probe_device(run);
-    if (!run->probe.is_usable)
+    const bool is_good = run->probe.is_usable && check_variants(run, &available);
+    if (!is_good)
         (void)fprintf(stderr, "halyard-cts: the backend cannot be tested: %s\n", run->probe.message);
-    bool is_good = run->probe.is_usable && check_variants(run, &available);
     if (is_good && !run->options->quiet)
         (void)printf("backend %s, device %s (%s), seed %" PRIu64 "\n", run->probe.backend, run->probe.name,
                      run->probe.architecture, run->options->seed);

@@ -303,6 +303,20 @@ static void threads_that_ask_at_once_enumerate_once(void **state)
     haly_instance_release(instance);
 }
 
+static void each_capability_has_a_name_of_its_own(void **state)
+{
+    (void)state;
+    for (int i = 0; i <= 10; i++) {
+        assert_non_null(haly_capability_name(UINT64_C(1) << i));
+        for (int other = 0; other < i; other++)
+            assert_string_not_equal(haly_capability_name(UINT64_C(1) << i), haly_capability_name(UINT64_C(1) << other));
+    }
+    assert_string_equal(haly_capability_name(HALY_CAP_HOST_REGISTER), "host_register");
+    assert_null(haly_capability_name(0));
+    assert_null(haly_capability_name(HALY_CAP_KERNELS | HALY_CAP_PLANS));
+    assert_null(haly_capability_name(UINT64_C(1) << 63));
+}
+
 static void an_index_that_is_not_there_is_invalid(void **state)
 {
     haly_backend_info info = {HALY_BACKEND_INFO_INIT};
@@ -331,6 +345,7 @@ int main(void)
         TEST(with_no_device_at_all_each_backend_says_why),
         TEST(a_backend_reads_the_parameters_of_the_instance_it_works_for),
         TEST(threads_that_ask_at_once_enumerate_once),
+        TEST(each_capability_has_a_name_of_its_own),
         TEST(an_index_that_is_not_there_is_invalid),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
