@@ -239,6 +239,7 @@ haly_status haly_event_record(haly_event *event, haly_stream *stream)
     pthread_mutex_lock(&event->lock);
     struct event_record *before = event->latest;
     event->latest = record;
+    atomic_store_explicit(&event->is_settled, false, memory_order_relaxed);
     pthread_mutex_unlock(&event->lock);
     if (before != NULL)
         event_record_release(before);
@@ -274,9 +275,25 @@ haly_status haly_stream_wait(haly_stream *stream, haly_event *event)
     return status;
 }
 
+static bool is_settled(haly_event *event)
+{
+    return atomic_load_explicit(&event->is_settled, memory_order_acquire);
+}
+
+/* Remembers that a record was reached, unless the event was recorded again meanwhile. */
+static void settle(haly_event *event, const struct event_record *record)
+{
+    pthread_mutex_lock(&event->lock);
+    if (event->latest == record)
+        atomic_store_explicit(&event->is_settled, true, memory_order_release);
+    pthread_mutex_unlock(&event->lock);
+}
+
 haly_status haly_event_sync(haly_event *event, uint64_t deadline)
 {
     ENTRY_LIVE(event, HALY_OBJECT_EVENT, event->object.context);
+    if (LIKELY(is_settled(event)))
+        return HALY_OK;
     struct event_record *record = event_latest(event);
     if (record == NULL)
         return HALY_OK;
@@ -285,6 +302,8 @@ haly_status haly_event_sync(haly_event *event, uint64_t deadline)
         status = timeline_status(record->timeline, record->sequence);
     else if (status == HALY_TIMEOUT)
         FAIL(HALY_TIMEOUT, "the event was not reached within %llu ns", (unsigned long long)deadline);
+    if (status == HALY_OK)
+        settle(event, record);
     event_record_release(record);
     return status;
 }
@@ -292,12 +311,16 @@ haly_status haly_event_sync(haly_event *event, uint64_t deadline)
 haly_status haly_event_query(haly_event *event)
 {
     ENTRY_LIVE(event, HALY_OBJECT_EVENT, event->object.context);
+    if (is_settled(event))
+        return HALY_OK;
     struct event_record *record = event_latest(event);
     if (record == NULL)
         return HALY_OK;
     haly_status status = HALY_NOT_READY;
     if (timeline_event_has_finished(record->timeline, record->sequence, record->block))
         status = timeline_status(record->timeline, record->sequence);
+    if (status == HALY_OK)
+        settle(event, record);
     event_record_release(record);
     return status;
 }

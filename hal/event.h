@@ -21,6 +21,7 @@ struct event_record {
 struct haly_event {
     struct object object;
     uint32_t flags;
+    _Atomic bool is_settled; /* the latest record was reached without a failure: nobody needs to ask again */
     pthread_mutex_t lock;
     struct event_record *latest; /* counted; NULL: never recorded */
 };

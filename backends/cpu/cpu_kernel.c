@@ -138,12 +138,25 @@ static uint64_t run_timed(const struct cpu_work *work, const struct launch *laun
     return next;
 }
 
+/* Nothing to cut, share or divide. */
+static void run_single_group(const struct cpu_kernel *kernel, const haly_command_launch *record)
+{
+    const struct haly_group group = {.groups = {1, 1, 1},
+                                     .size = {record->group[0], record->group[1], record->group[2]}};
+    kernel->entry(&group, record + 1);
+}
+
 uint64_t cpu_launch_run(const struct cpu_work *work, const haly_command_launch *record, uint64_t from)
 {
     struct cpu_kernel *kernel = record->kernel;
     const uint64_t groups = group_count(record);
     if (groups == 0)
         return UINT64_MAX;
+    const bool is_sample = cpu_cost_wants_sample(&kernel->cost);
+    if (groups == 1 && !is_sample) {
+        run_single_group(kernel, record);
+        return UINT64_MAX;
+    }
     struct launch launch = {.kernel = kernel, .arguments = record + 1, .groups = groups};
     for (uint32_t i = 0; i < 3; i++) {
         launch.group.groups[i] = (uint32_t)record->grid[i];
@@ -154,7 +167,6 @@ uint64_t cpu_launch_run(const struct cpu_work *work, const haly_command_launch *
     tiles.count = (groups + launch.run - 1) / launch.run;
     const uint64_t cost = cpu_launch_cost(record);
     tiles.cost = cost == UINT64_MAX ? 0 : cost;
-    const uint64_t next =
-        cpu_cost_wants_sample(&kernel->cost) ? run_timed(work, &launch, kernel, &tiles) : cpu_pool_run(work, &tiles);
+    const uint64_t next = is_sample ? run_timed(work, &launch, kernel, &tiles) : cpu_pool_run(work, &tiles);
     return next >= tiles.count ? UINT64_MAX : next;
 }
