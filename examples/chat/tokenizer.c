@@ -45,8 +45,10 @@ static void load_alphabet(struct tokenizer *tokenizer)
         char text[UTF8_LONGEST];
         uint32_t letter = stands_for_itself(byte) ? byte : substitute++;
         int length = utf8_write(letter, text);
+        int32_t token = vocabulary_find(tokenizer->vocabulary, text, (size_t)length);
+        bool is_usable = token != VOCABULARY_NO_TOKEN && !vocabulary_is_control(tokenizer->vocabulary, token);
         tokenizer->byte_of_letter[letter] = (int16_t)byte;
-        tokenizer->byte_tokens[byte] = vocabulary_find(tokenizer->vocabulary, text, (size_t)length);
+        tokenizer->byte_tokens[byte] = is_usable ? token : VOCABULARY_NO_TOKEN; /* text never yields control tokens */
     }
 }
 

@@ -164,6 +164,11 @@ static bool add_merge(struct vocabulary *vocabulary, uint32_t rank, struct gguf_
                          "%s: tokenizer.ggml.merges: merge %" PRIu32
                          ": expected both parts and their union among the tokens, found \"%s\"",
                          gguf_label(vocabulary->file), rank, chat_quote(&quoted, merge.text, merge.size));
+    if (vocabulary_is_control(vocabulary, token)) /* or text could yield it */
+        return CHAT_FAIL(error,
+                         "%s: tokenizer.ggml.merges: merge %" PRIu32
+                         ": expected ordinary text, found \"%s\", which makes a control token",
+                         gguf_label(vocabulary->file), rank, chat_quote(&quoted, merge.text, merge.size));
     struct merge_slot *slot = merge_slot(vocabulary, left, right);
     if (slot->left == VOCABULARY_NO_TOKEN) /* a repeated merge keeps its first rank */
         *slot = (struct merge_slot){left, right, {rank, token}};
