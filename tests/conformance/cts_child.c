@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The process of one case: opens what the case asked for, runs it, checks what it left behind, sends the verdict. */
 #define _GNU_SOURCE
-#include <jansson.h>
 #include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
@@ -173,20 +172,20 @@ int cts_child_probe(const struct cts_options *options)
     struct cts t = {.options = options, .variant = CTS_ORDINARY};
     haly_device_spec spec = {HALY_DEVICE_SPEC_INIT};
     haly_error error = {HALY_ERROR_INIT};
-    char strict[64] = "";
-    bool is_usable = cts_try_instance(&t, NULL, 0, &t.instance) == HALY_OK;
-    is_usable = is_usable && haly_device_find(t.instance, NULL, &t.device) == HALY_OK &&
-                haly_device_spec_get(t.device, &spec) == HALY_OK;
-    if (is_usable)
-        find_strict(t.instance, spec.backend, strict, sizeof strict);
-    else if (haly_error_last(&error) != HALY_OK)
-        (void)snprintf(error.message, sizeof error.message, "no reason was given");
-    json_t *root = json_pack("{s:b, s:s, s:s, s:s, s:s, s:s, s:I}", "usable", (int)is_usable, "message", error.message,
-                             "backend", spec.backend, "name", spec.name, "architecture", spec.architecture,
-                             "strict_param", strict, "capabilities", (json_int_t)spec.capabilities);
-    const int fd = options->result_fd >= 0 ? options->result_fd : STDOUT_FILENO;
-    const bool is_sent = root != NULL && json_dumpfd(root, fd, 0) == 0;
-    json_decref(root);
+    struct cts_probe probe = {.message = ""};
+    probe.is_usable = cts_try_instance(&t, NULL, 0, &t.instance) == HALY_OK &&
+                      haly_device_find(t.instance, NULL, &t.device) == HALY_OK &&
+                      haly_device_spec_get(t.device, &spec) == HALY_OK;
+    if (probe.is_usable)
+        find_strict(t.instance, spec.backend, probe.strict_param, sizeof probe.strict_param);
+    else
+        (void)snprintf(probe.message, sizeof probe.message, "%s",
+                       haly_error_last(&error) == HALY_OK ? error.message : "no reason was given");
+    (void)snprintf(probe.backend, sizeof probe.backend, "%s", spec.backend);
+    (void)snprintf(probe.name, sizeof probe.name, "%s", spec.name);
+    (void)snprintf(probe.architecture, sizeof probe.architecture, "%s", spec.architecture);
+    probe.capabilities = spec.capabilities;
+    const bool is_sent = cts_probe_send(&probe, options->result_fd >= 0 ? options->result_fd : STDOUT_FILENO);
     haly_instance_release(t.instance);
     return is_sent ? 0 : 1;
 }

@@ -26,8 +26,7 @@ static bool close_output(FILE *file, const char *path, bool is_good)
     return is_good;
 }
 
-/* Output of a case may hold anything; JSON and XML hold UTF-8 only. */
-static void make_printable(const char *text, char *out, size_t size)
+void cts_printable(const char *text, char *out, size_t size)
 {
     size_t at = 0;
     for (; *text != '\0' && at + 1 < size; text++) {
@@ -40,8 +39,8 @@ static void make_printable(const char *text, char *out, size_t size)
 static json_t *result_object(const struct cts_result *result)
 {
     char reason[4096], output[8192];
-    make_printable(result->reason, reason, sizeof reason);
-    make_printable(result->output, output, sizeof output);
+    cts_printable(result->reason, reason, sizeof reason);
+    cts_printable(result->output, output, sizeof output);
     return json_pack("{s:s, s:s, s:s, s:s, s:f, s:s, s:s, s:s}", "group", result->info->group, "name",
                      result->info->name, "context", cts_variant_name(result->variant), "verdict",
                      cts_verdict_name(result->verdict), "seconds", result->seconds, "requirements",
@@ -61,7 +60,12 @@ static json_t *capability_array(uint64_t capabilities)
 
 bool cts_report_json(const struct cts_run *run, const char *path)
 {
+    char backend[sizeof run->probe.backend], name[sizeof run->probe.name];
+    char architecture[sizeof run->probe.architecture];
     uint32_t counts[CTS_VERDICTS] = {0};
+    cts_printable(run->probe.backend, backend, sizeof backend);
+    cts_printable(run->probe.name, name, sizeof name);
+    cts_printable(run->probe.architecture, architecture, sizeof architecture);
     json_t *results = json_array(), *summary = json_object();
     for (uint32_t i = 0; i < run->count; i++) {
         counts[run->results[i].verdict]++;
@@ -72,9 +76,9 @@ bool cts_report_json(const struct cts_run *run, const char *path)
                                   json_integer((json_int_t)counts[verdict]));
     (void)json_object_set_new(summary, "cases", json_integer((json_int_t)run->distinct));
     json_t *root = json_pack("{s:s, s:s, s:s, s:s, s:o, s:I, s:o, s:o}", "suite", haly_version_text(), "backend",
-                             run->probe.backend, "device", run->probe.name, "architecture", run->probe.architecture,
-                             "capabilities", capability_array(run->probe.capabilities), "seed",
-                             (json_int_t)run->options->seed, "summary", summary, "results", results);
+                             backend, "device", name, "architecture", architecture, "capabilities",
+                             capability_array(run->probe.capabilities), "seed", (json_int_t)run->options->seed,
+                             "summary", summary, "results", results);
     FILE *file = root == NULL ? NULL : open_output(path);
     bool is_good = file != NULL;
     if (is_good)
@@ -86,7 +90,7 @@ bool cts_report_json(const struct cts_run *run, const char *path)
 static void write_escaped(FILE *file, const char *text)
 {
     char clean[8192];
-    make_printable(text, clean, sizeof clean);
+    cts_printable(text, clean, sizeof clean);
     for (const char *at = clean; *at != '\0'; at++) {
         switch (*at) {
         case '<':
@@ -149,9 +153,10 @@ bool cts_report_junit(const struct cts_run *run, const char *path)
         return false;
     (void)fprintf(file, "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n");
     const uint32_t errors = run->was_run ? 0 : 1;
-    (void)fprintf(file,
-                  "<testsuite name=\"halyard-cts %s\" tests=\"%u\" failures=\"%u\" errors=\"%u\" skipped=\"%u\">\n",
-                  run->probe.backend, run->count + errors, failures, errors, skipped);
+    (void)fputs("<testsuite name=\"halyard-cts ", file);
+    write_escaped(file, run->probe.backend);
+    (void)fprintf(file, "\" tests=\"%u\" failures=\"%u\" errors=\"%u\" skipped=\"%u\">\n", run->count + errors,
+                  failures, errors, skipped);
     if (!run->was_run)
         write_junit_error(file, run);
     for (uint32_t i = 0; i < run->count; i++)

@@ -108,6 +108,10 @@ bool cts_spawn(const struct cts_options *options, char *const *arguments, struct
 int cts_child_run(const struct cts_options *options);
 int cts_child_probe(const struct cts_options *options);
 
+/* cts_probe.c: the same on both ends of the pipe. What is no answer becomes a device that cannot be used. */
+bool cts_probe_send(const struct cts_probe *probe, int fd);
+void cts_probe_read(struct cts_probe *probe, const char *text);
+
 /* cts_schedule.c: returns false when the suite could not be run at all (said on stderr). */
 bool cts_run_all(struct cts_run *run);
 void cts_run_free(struct cts_run *run);
@@ -130,6 +134,8 @@ void cts_report_result(const struct cts_options *options, const struct cts_resul
 void cts_report_summary(const struct cts_run *run);
 bool cts_report_json(const struct cts_run *run, const char *path);
 bool cts_report_junit(const struct cts_run *run, const char *path);
+/* A copy, cut to `size`, that JSON and XML can hold: what is neither ASCII nor a line's end or a tab becomes '?'. */
+void cts_printable(const char *text, char *out, size_t size);
 
 /* cts_own.c: the resources of a case */
 void cts_owned_check_guards(struct cts *t);

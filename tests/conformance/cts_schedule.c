@@ -2,7 +2,6 @@
 /* Which case runs in which contexts, and what a finished child means: the verdict is decided here and nowhere else. */
 #define _GNU_SOURCE
 #include <inttypes.h>
-#include <jansson.h>
 #include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
@@ -190,26 +189,6 @@ static void run_case(struct cts_run *run, const struct cts_expectations *expecte
             run_one(run, expected, info, (enum cts_variant)variant);
 }
 
-static void probe_read(struct cts_probe *probe, const char *text)
-{
-    json_t *root = json_loads(text, 0, NULL);
-    const char *message = "", *backend = "", *name = "", *architecture = "", *strict = "";
-    json_int_t capabilities = 0;
-    int is_usable = 0;
-    if (root == NULL || json_unpack(root, "{s:b, s:s, s:s, s:s, s:s, s:s, s:I}", "usable", &is_usable, "message",
-                                    &message, "backend", &backend, "name", &name, "architecture", &architecture,
-                                    "strict_param", &strict, "capabilities", &capabilities) != 0)
-        message = "the probing process gave no answer";
-    probe->is_usable = is_usable != 0;
-    probe->capabilities = (uint64_t)capabilities;
-    (void)snprintf(probe->message, sizeof probe->message, "%s", message);
-    (void)snprintf(probe->backend, sizeof probe->backend, "%s", backend);
-    (void)snprintf(probe->name, sizeof probe->name, "%s", name);
-    (void)snprintf(probe->architecture, sizeof probe->architecture, "%s", architecture);
-    (void)snprintf(probe->strict_param, sizeof probe->strict_param, "%s", strict);
-    json_decref(root);
-}
-
 static void probe_device(struct cts_run *run)
 {
     struct command_line line;
@@ -217,7 +196,7 @@ static void probe_device(struct cts_run *run)
     begin_line(&line, run->options);
     add_argument(&line, "--probe", NULL);
     if (cts_spawn(run->options, line.arguments, &child))
-        probe_read(&run->probe, child.text);
+        cts_probe_read(&run->probe, child.text);
     else
         (void)snprintf(run->probe.message, sizeof run->probe.message, "no process could be started");
     if (!run->probe.is_usable && (child.wait_status != 0 || child.timed_out)) {
