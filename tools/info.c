@@ -200,7 +200,7 @@ int command_info(int argc, char **argv)
     if (instance == NULL)
         return TOOL_FAILED;
     if (as_json)
-        result = info_json(instance);
+        result = info_json(instance, stdout);
     else if (show_env)
         result = info_env(instance);
     else if (show_ops)

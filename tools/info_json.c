@@ -2,6 +2,8 @@
 /* `halyard info --json`: what the tables show, for programs. Keys are only ever added. Bytes are numbers, types and
  * capabilities arrays of names. */
 #include <jansson.h>
+#include <stdlib.h>
+#include <string.h>
 
 #include "tool.h"
 
@@ -25,14 +27,50 @@ static json_t *capability_array(uint64_t bits)
     return array;
 }
 
+/* A path, a variable or a vendor's text may hold any bytes: those that are no UTF-8 show as U+FFFD, so that the text
+ * does not go missing for them. */
+static json_t *repaired(const char *text)
+{
+    static const char unknown[] = "\xef\xbf\xbd";
+    const size_t length = strlen(text);
+    char *clean = malloc(length * strlen(unknown) + 1);
+    size_t used = 0;
+    if (clean == NULL)
+        return NULL;
+    for (size_t at = 0; at < length;) {
+        json_t *character = NULL;
+        size_t bytes = 0;
+        while (character == NULL && bytes < 4 && at + bytes < length)
+            character = json_stringn(text + at, ++bytes);
+        if (character == NULL)
+            bytes = 1;
+        const char *shown = character != NULL ? text + at : unknown;
+        const size_t shown_bytes = character != NULL ? bytes : strlen(unknown);
+        memcpy(clean + used, shown, shown_bytes);
+        used += shown_bytes;
+        at += bytes;
+        json_decref(character);
+    }
+    json_t *whole = json_stringn(clean, used);
+    free(clean);
+    return whole;
+}
+
 static void add_text(json_t *object, const char *key, const char *text)
 {
-    json_object_set_new(object, key, json_string(text));
+    json_t *whole = json_string(text);
+    json_object_set_new(object, key, whole != NULL ? whole : repaired(text));
+}
+
+/* JSON's readers, and this writer, keep 63 bits: what needs the 64th is a limit beyond all bounds. */
+static json_t *number_of(uint64_t number)
+{
+    return json_integer(number > INT64_MAX ? INT64_MAX : (json_int_t)number);
 }
 
 static void add_number(json_t *object, const char *key, uint64_t number)
 {
-    json_object_set_new(object, key, json_integer((json_int_t)number));
+    json_object_set_new(object, key, number_of(number));
 }
 
 static json_t *sample_object(haly_device *device)
@@ -90,7 +128,7 @@ static void add_limits(json_t *object, const haly_device_spec *spec)
     json_t *group = json_array(), *grid = json_array();
     for (int i = 0; i < 3; i++) {
         json_array_append_new(group, json_integer(spec->max_group[i]));
-        json_array_append_new(grid, json_integer((json_int_t)spec->max_grid[i]));
+        json_array_append_new(grid, number_of(spec->max_grid[i]));
     }
     add_number(object, "compute_units", spec->compute_units);
     add_number(object, "clock_mhz", spec->clock_mhz);
@@ -180,7 +218,7 @@ static json_t *param_array(haly_instance *instance)
     return array;
 }
 
-int info_json(haly_instance *instance)
+int info_json(haly_instance *instance, FILE *file)
 {
     json_t *root = json_object();
     add_text(root, "version", haly_version_text());
@@ -188,12 +226,12 @@ int info_json(haly_instance *instance)
     json_object_set_new(root, "backends", backend_array(instance));
     json_object_set_new(root, "devices", devices);
     json_object_set_new(root, "parameters", param_array(instance));
-    const int failed = root == NULL || json_dumpf(root, stdout, JSON_INDENT(2)) != 0;
+    const int failed = root == NULL || json_dumpf(root, file, JSON_INDENT(2)) != 0;
     json_decref(root);
     if (failed) {
         fprintf(stderr, "halyard: cannot write JSON\n");
         return TOOL_FAILED;
     }
-    printf("\n");
+    fputc('\n', file);
     return TOOL_OK;
 }

@@ -74,7 +74,7 @@ const char *text_backend_state(haly_backend_state state);
 
 /* ---- the parts of `halyard info` ---- */
 
-int info_json(haly_instance *instance);
+int info_json(haly_instance *instance, FILE *file);
 int info_env(haly_instance *instance);
 int info_ops(haly_instance *instance);
 
