@@ -55,8 +55,8 @@ haly_status cpu_meta_check(const struct haly_kernel_meta *meta, const char *name
     const uint32_t *size = meta->group_size;
     const bool is_any = size[0] == 0 && size[1] == 0 && size[2] == 0;
     const bool is_whole = size[0] != 0 && size[1] != 0 && size[2] != 0;
-    if (meta->max_items == 0 || !(is_any || is_whole) || size[0] > meta->max_items || size[1] > meta->max_items ||
-        size[2] > meta->max_items || (uint64_t)size[0] * size[1] * size[2] > meta->max_items)
+    const uint64_t plane = (uint64_t)size[0] * size[1]; /* below 2^32 once compared, so the product does not wrap */
+    if (meta->max_items == 0 || !(is_any || is_whole) || plane > meta->max_items || plane * size[2] > meta->max_items)
         return FAIL(HALY_ERR_CORRUPT, "kernel %s: group size %u x %u x %u with at most %u items", name, size[0],
                     size[1], size[2], meta->max_items);
     return check_arguments(meta, name);
