@@ -3,6 +3,8 @@
 #ifndef HAL_CHECK_H
 #define HAL_CHECK_H
 
+#include <string.h>
+
 #include "error.h"
 
 /*
@@ -10,8 +12,20 @@
  * `baseline` is the 1.0 size. `name` names the struct in messages. A NULL `input` gives all zero with struct_size set.
  */
 haly_status check_input(const void *input, uint32_t baseline, uint32_t known_size, const char *name, void *copy);
+/* The caller's version is nearly always this one: then it is a plain copy. */
+static inline haly_status check_input_quickly(const void *input, uint32_t baseline, uint32_t known_size,
+                                              const char *name, void *copy)
+{
+    uint32_t size = 0;
+    if (input != NULL)
+        memcpy(&size, input, sizeof size);
+    if (size != known_size || size < baseline)
+        return check_input(input, baseline, known_size, name, copy);
+    memcpy(copy, input, known_size);
+    return HALY_OK;
+}
 #define CHECK_INPUT(input_, type_, last_1_0_, copy_)                                                                   \
-    check_input((input_), HALY_SIZE_THROUGH(type_, last_1_0_), (uint32_t)sizeof(type_), #type_, (copy_))
+    check_input_quickly((input_), HALY_SIZE_THROUGH(type_, last_1_0_), (uint32_t)sizeof(type_), #type_, (copy_))
 
 /* Copies `value` (known_size bytes) into the caller's output struct, never past its struct_size, which is kept. */
 haly_status check_output(void *output, uint32_t baseline, uint32_t known_size, const char *name, const void *value);

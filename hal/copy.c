@@ -17,6 +17,8 @@ static bool overlaps(const void *a, uint64_t a_size, const void *b, uint64_t b_s
 static uint32_t class_for(const haly_stream *stream, const struct memory_view *view)
 {
     const haly_context *context = stream->object.context;
+    if (view->memory_class == HALY_MEMORY_PINNED && view->context != NULL && view->context->backend != context->backend)
+        return HALY_MEMORY_UNKNOWN; /* pinned for another vendor's driver: ordinary host memory here */
     if (view->context == NULL || view->context == context || view->memory_class != HALY_MEMORY_DEVICE)
         return (uint32_t)view->memory_class;
     const bool is_reachable =

@@ -209,6 +209,31 @@ void haly_event_release(haly_event *event)
     object_release(event, HALY_OBJECT_EVENT, event_end);
 }
 
+static bool is_settled(haly_event *event)
+{
+    return atomic_load_explicit(&event->is_settled, memory_order_acquire);
+}
+
+/* Remembers that a record was reached, unless the event was recorded again meanwhile. */
+static void settle(haly_event *event, const struct event_record *record)
+{
+    pthread_mutex_lock(&event->lock);
+    if (event->latest == record)
+        atomic_store_explicit(&event->is_settled, true, memory_order_release);
+    pthread_mutex_unlock(&event->lock);
+}
+
+/* Whether the latest record was reached without a failure, as far as known without asking the backend. Under the lock.
+ * An event that is settled by this answers for itself while its record serves for a new point. */
+static bool is_known_reached(haly_event *event)
+{
+    const struct event_record *record = event->latest;
+    if (!is_settled(event) && timeline_is_known_finished(record->timeline, record->sequence) &&
+        timeline_status_quiet(record->timeline, record->sequence) == HALY_OK)
+        atomic_store_explicit(&event->is_settled, true, memory_order_release);
+    return is_settled(event);
+}
+
 /* The latest record, counted; NULL when there is none. */
 static struct event_record *event_latest(haly_event *event)
 {
@@ -220,16 +245,35 @@ static struct event_record *event_latest(haly_event *event)
     return record;
 }
 
+/*
+ * A record for a new point. The one that the event has serves again when nobody else holds it and its point was reached
+ * without a failure: until the new one is there, anybody who asks learns that, as before. Timed ones are left alone,
+ * since somebody may ask for the time in between.
+ */
+static haly_status next_record(haly_event *event, struct event_record **out_record)
+{
+    struct event_record *record = NULL;
+    if ((event->flags & HALY_EVENT_TIMED) == 0) {
+        pthread_mutex_lock(&event->lock);
+        if (event->latest != NULL && is_known_reached(event) && event_record_is_ours_alone(event->latest)) {
+            record = event->latest;
+            event->latest = NULL;
+        }
+        pthread_mutex_unlock(&event->lock);
+    }
+    *out_record = record;
+    return record != NULL ? HALY_OK : event_record_acquire(event->object.context, event->flags, out_record);
+}
+
 haly_status haly_event_record(haly_event *event, haly_stream *stream)
 {
     struct event_record *record = NULL;
     ENTRY(event, HALY_OBJECT_EVENT);
     ENTRY_STREAM(stream);
-    haly_context *context = stream->object.context;
     TRY(check_same_context(event, stream));
     if (stream_is_capturing(stream))
         return capture_event(stream, HALY_COMMAND_RECORD, event);
-    TRY(event_record_acquire(context, event->flags, &record));
+    TRY(next_record(event, &record));
     haly_command_record command = {{sizeof command, HALY_COMMAND_RECORD, 0}, record};
     const haly_status status = stream_submit(stream, &command, sizeof command, 1);
     if (status != HALY_OK) {
@@ -267,26 +311,19 @@ haly_status haly_stream_wait(haly_stream *stream, haly_event *event)
     ENTRY(event, HALY_OBJECT_EVENT);
     if (stream_is_capturing(stream))
         return capture_event(stream, HALY_COMMAND_WAIT, event);
+    if (is_settled(event))
+        return HALY_OK;
     struct event_record *record = event_latest(event);
     if (record == NULL)
         return HALY_OK;
-    const haly_status status = stream_wait_record(stream, record);
+    haly_status status = HALY_OK;
+    if (timeline_event_has_finished(record->timeline, record->sequence, record->block) &&
+        timeline_status_quiet(record->timeline, record->sequence) == HALY_OK)
+        settle(event, record);
+    else
+        status = stream_wait_record(stream, record);
     event_record_release(record);
     return status;
-}
-
-static bool is_settled(haly_event *event)
-{
-    return atomic_load_explicit(&event->is_settled, memory_order_acquire);
-}
-
-/* Remembers that a record was reached, unless the event was recorded again meanwhile. */
-static void settle(haly_event *event, const struct event_record *record)
-{
-    pthread_mutex_lock(&event->lock);
-    if (event->latest == record)
-        atomic_store_explicit(&event->is_settled, true, memory_order_release);
-    pthread_mutex_unlock(&event->lock);
 }
 
 haly_status haly_event_sync(haly_event *event, uint64_t deadline)

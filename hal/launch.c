@@ -15,14 +15,10 @@ uint32_t launch_record_bytes(const haly_kernel *kernel)
     return (uint32_t)sizeof(haly_command_launch) + ((kernel->info.argument_bytes + 7U) & ~7U);
 }
 
-static haly_status check_group(const haly_kernel *kernel, const uint32_t group[3])
+static haly_status refuse_group(const haly_kernel *kernel, const uint32_t group[3], uint32_t limit)
 {
     const haly_device_spec *spec = &kernel->object.context->device->spec;
     const uint32_t *compiled = kernel->info.group;
-    const uint32_t kernel_limit = kernel->info.max_group_items;
-    const uint32_t limit =
-        kernel_limit != 0 && kernel_limit < spec->max_group_items ? kernel_limit : spec->max_group_items;
-    uint64_t items = 1;
     for (int d = 0; d < 3; d++) {
         if (compiled[0] != 0 && group[d] != (compiled[d] != 0 ? compiled[d] : 1U))
             return FAIL(HALY_ERR_INVALID, "kernel \"%s\" is compiled for groups of %u x %u x %u, not %u x %u x %u",
@@ -30,47 +26,72 @@ static haly_status check_group(const haly_kernel *kernel, const uint32_t group[3
         if (group[d] > spec->max_group[d])
             return FAIL(HALY_ERR_INVALID, "group[%d] is %u, the device takes at most %u", d, group[d],
                         spec->max_group[d]);
-        items *= group[d];
     }
-    if (items > limit)
-        return FAIL(HALY_ERR_INVALID, "a group of %llu items; kernel \"%s\" on this device takes at most %u",
-                    (unsigned long long)items, kernel->name, limit);
+    return FAIL(HALY_ERR_INVALID, "a group of %llu items; kernel \"%s\" on this device takes at most %u",
+                (unsigned long long)group[0] * group[1] * group[2], kernel->name, limit);
+}
+
+static inline bool fits_compiled(const uint32_t compiled[3], const uint32_t group[3])
+{
+    return compiled[0] == 0 || (group[0] == compiled[0] && group[1] == (compiled[1] != 0 ? compiled[1] : 1U) &&
+                                group[2] == (compiled[2] != 0 ? compiled[2] : 1U));
+}
+
+static inline haly_status check_group(const haly_kernel *kernel, const uint32_t group[3])
+{
+    const haly_device_spec *spec = &kernel->object.context->device->spec;
+    const uint32_t kernel_limit = kernel->info.max_group_items;
+    const uint32_t limit =
+        kernel_limit != 0 && kernel_limit < spec->max_group_items ? kernel_limit : spec->max_group_items;
+    /* The product of two does not overflow 64 bits, and once it is within the limit, that of three does not either. */
+    if (UNLIKELY(!fits_compiled(kernel->info.group, group) || group[0] > spec->max_group[0] ||
+                 group[1] > spec->max_group[1] || group[2] > spec->max_group[2] ||
+                 (uint64_t)group[0] * group[1] > limit || (uint64_t)group[0] * group[1] * group[2] > limit))
+        return refuse_group(kernel, group, limit);
     return HALY_OK;
 }
 
 /* Fills in the defaults: all 0 is the compiled size, a 0 in y or z is 1. */
-static void default_sizes(const haly_kernel *kernel, const haly_launch_desc *desc, haly_command_launch *launch)
+static inline void default_sizes(const haly_kernel *kernel, const haly_launch_desc *desc, haly_command_launch *launch)
 {
-    const bool has_group = (desc->group[0] | desc->group[1] | desc->group[2]) != 0;
-    for (int d = 0; d < 3; d++) {
-        const uint32_t group = has_group ? desc->group[d] : kernel->info.group[d];
-        launch->group[d] = group != 0 ? group : 1U;
-        launch->grid[d] = desc->grid[d] != 0 || d == 0 ? desc->grid[d] : 1U;
-    }
+    const uint32_t *group = (desc->group[0] | desc->group[1] | desc->group[2]) != 0 ? desc->group : kernel->info.group;
+    launch->group[0] = group[0] != 0 ? group[0] : 1U;
+    launch->group[1] = group[1] != 0 ? group[1] : 1U;
+    launch->group[2] = group[2] != 0 ? group[2] : 1U;
+    launch->grid[0] = desc->grid[0];
+    launch->grid[1] = desc->grid[1] != 0 ? desc->grid[1] : 1U;
+    launch->grid[2] = desc->grid[2] != 0 ? desc->grid[2] : 1U;
 }
 
-static haly_status check_grid(const haly_kernel *kernel, const uint64_t grid[3])
+static haly_status refuse_grid(const haly_device_spec *spec, const uint64_t grid[3])
 {
-    const haly_device_spec *spec = &kernel->object.context->device->spec;
-    uint64_t groups = 1;
-    for (int d = 0; d < 3; d++) {
+    for (int d = 0; d < 3; d++)
         if (grid[d] > spec->max_grid[d])
             return FAIL(HALY_ERR_INVALID, "grid[%d] is %llu, the device takes at most %llu", d,
                         (unsigned long long)grid[d], (unsigned long long)spec->max_grid[d]);
-        if (__builtin_mul_overflow(groups, grid[d], &groups))
-            return FAIL(HALY_ERR_INVALID, "the grid has more than 2^64 groups");
-    }
+    return FAIL(HALY_ERR_INVALID, "the grid has more than 2^64 groups");
+}
+
+static inline haly_status check_grid(const haly_kernel *kernel, const uint64_t grid[3])
+{
+    const haly_device_spec *spec = &kernel->object.context->device->spec;
+    uint64_t groups;
+    if (UNLIKELY(grid[0] > spec->max_grid[0] || grid[1] > spec->max_grid[1] || grid[2] > spec->max_grid[2] ||
+                 __builtin_mul_overflow(grid[0], grid[1], &groups) || __builtin_mul_overflow(groups, grid[2], &groups)))
+        return refuse_grid(spec, grid);
     return HALY_OK;
 }
 
 haly_status launch_record_write(haly_kernel *kernel, const haly_launch_desc *desc, void *record)
 {
     haly_command_launch *launch = record;
-    memset(record, 0, launch_record_bytes(kernel));
-    launch->head = (haly_command){launch_record_bytes(kernel), HALY_COMMAND_LAUNCH, 0};
-    launch->kernel = kernel;
-    launch->dynamic_local_bytes = desc->dynamic_local_bytes;
-    launch->argument_bytes = desc->argument_bytes;
+    const uint32_t bytes = launch_record_bytes(kernel);
+    *launch = (haly_command_launch){.head = {bytes, HALY_COMMAND_LAUNCH, 0},
+                                    .kernel = kernel,
+                                    .dynamic_local_bytes = desc->dynamic_local_bytes,
+                                    .argument_bytes = desc->argument_bytes};
+    if (bytes > sizeof *launch) /* the padding behind the arguments */
+        memset((char *)record + bytes - 8, 0, 8);
     default_sizes(kernel, desc, launch);
     if (desc->argument_bytes != kernel->info.argument_bytes)
         return FAIL(HALY_ERR_INVALID, "argument_bytes is %u, kernel \"%s\" takes %u", desc->argument_bytes,
@@ -127,31 +148,28 @@ void launch_link_ext(haly_command_launch *launch)
     }
 }
 
-static haly_status check_address(haly_context *context, const haly_kernel *kernel, uint32_t index, const void *address)
+/* Slow path: says which argument it is and what is wrong with it. */
+static haly_status refuse_argument(haly_context *context, const haly_kernel *kernel, uint32_t index,
+                                   const void *address)
 {
     struct memory_view view;
     char what[96];
     snprintf(what, sizeof what, "argument %u of kernel \"%.48s\"", index, kernel->name);
     TRY(memory_resolve(context, address, 0, what, &view));
-    const bool is_own = view.memory_class == HALY_MEMORY_DEVICE && view.context == context;
-    const bool is_foreign = view.memory_class == HALY_MEMORY_UNKNOWN || view.memory_class == HALY_MEMORY_FOREIGN ||
-                            view.memory_class == HALY_MEMORY_REGISTERED;
-    /* What Halyard does not own cannot move with the context. */
-    const bool may_be_foreign = context->native_addresses && (context->flags & HALY_CONTEXT_MOVABLE) == 0;
-    if (is_own || view.memory_class == HALY_MEMORY_PINNED || (is_foreign && may_be_foreign))
-        return HALY_OK;
     return FAIL(HALY_ERR_INVALID, "%s is %p, which is not device memory of this context", what, address);
 }
 
 haly_status launch_check_addresses(haly_context *context, const haly_kernel *kernel, const void *arguments)
 {
     for (uint32_t i = 0; i < kernel->info.argument_count; i++) {
+        struct memory_view view;
         const void *address;
         if (kernel->arguments[i].is_address == 0)
             continue;
         memcpy(&address, (const char *)arguments + kernel->arguments[i].offset, sizeof address);
-        if (address != NULL)
-            TRY(check_address(context, kernel, i, address));
+        if (address != NULL && UNLIKELY(memory_resolve(context, address, 0, "argument", &view) != HALY_OK ||
+                                        !memory_is_usable(context, &view)))
+            return refuse_argument(context, kernel, i, address);
     }
     return HALY_OK;
 }

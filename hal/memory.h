@@ -7,7 +7,7 @@
 
 #include <halyard/memory.h>
 
-#include "error.h"
+#include "context.h"
 
 struct timeline;
 
@@ -34,6 +34,19 @@ void memory_window(haly_context *context, uint64_t *out_base, uint64_t *out_byte
  */
 haly_status memory_resolve(haly_context *context, const void *address, uint64_t size, const char *what,
                            struct memory_view *out_view);
+
+/*
+ * Whether kernels and operators of the context may use the memory: device memory of its own, pinned memory of its
+ * backend, and, where addresses are native and the context need not move, what Halyard does not own.
+ */
+static inline bool memory_is_usable(const haly_context *context, const struct memory_view *view)
+{
+    if (LIKELY(view->memory_class == HALY_MEMORY_DEVICE))
+        return view->context == context;
+    if (view->memory_class == HALY_MEMORY_PINNED)
+        return view->context == NULL || view->context->backend == context->backend;
+    return context->native_addresses && (context->flags & HALY_CONTEXT_MOVABLE) == 0;
+}
 
 /* The backend's address for one that was resolved before; NULL stays NULL, host addresses stay as they are.
  * Cheap: one table look-up, none in contexts with native addresses. */

@@ -41,14 +41,6 @@ static haly_status refuse_address(haly_context *context, const haly_plan *plan, 
     return FAIL(HALY_ERR_INVALID, "%s is at %p, which is not device memory of the context", name, address);
 }
 
-/* Device memory of the context, pinned memory, or, where addresses are the vendor's own, what the vendor may know. */
-static inline bool may_use(const haly_context *context, const struct memory_view *view)
-{
-    if (LIKELY(view->memory_class == HALY_MEMORY_DEVICE))
-        return view->context == context;
-    return view->memory_class == HALY_MEMORY_PINNED || context->native_addresses;
-}
-
 static haly_status check_addresses(haly_context *context, const haly_plan *plan, void *const *addresses)
 {
     for (uint32_t i = 0; i < plan->info.address_count; i++) {
@@ -63,7 +55,7 @@ static haly_status check_addresses(haly_context *context, const haly_plan *plan,
         if (UNLIKELY(address == NULL || ((uintptr_t)address & (tensor->alignment - 1)) != 0 ||
                      memory_resolve(context, address + tensor->low, tensor->bytes, plan->op->tensors[plan->slots[i]],
                                     &view) != HALY_OK ||
-                     !may_use(context, &view)))
+                     !memory_is_usable(context, &view)))
             return refuse_address(context, plan, i, address);
     }
     return HALY_OK;

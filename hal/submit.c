@@ -45,7 +45,7 @@ bool command_needs_service(const haly_context *context, const haly_command *reco
     }
 }
 
-static void resolve_launch(haly_context *context, haly_command_launch *launch)
+static inline void resolve_launch(haly_context *context, haly_command_launch *launch)
 {
     const haly_kernel *kernel = launch->kernel;
     char *arguments = (char *)(launch + 1);
@@ -89,24 +89,27 @@ static void resolve_addresses(haly_context *context, haly_command *record)
     }
 }
 
+static inline void resolve(haly_context *context, haly_command *record)
+{
+    if (record->kind == HALY_COMMAND_LAUNCH) {
+        resolve_launch(context, (haly_command_launch *)record);
+    } else if (record->kind == HALY_COMMAND_OP) {
+        resolve_op(context, (haly_command_op *)record);
+    } else if (record->kind == HALY_COMMAND_RECORD) {
+        haly_command_record *command = (haly_command_record *)record;
+        command->event = ((struct event_record *)command->event)->block;
+    } else if (record->kind == HALY_COMMAND_WAIT) {
+        haly_command_wait *command = (haly_command_wait *)record;
+        command->event = ((struct event_record *)command->event)->block;
+    } else if (!context->native_addresses) {
+        resolve_addresses(context, record);
+    }
+}
+
 void records_resolve(haly_context *context, void *records, uint64_t bytes)
 {
-    for (char *at = records, *end = at + bytes; at < end; at += ((haly_command *)(void *)at)->size) {
-        haly_command *record = (haly_command *)(void *)at;
-        if (record->kind == HALY_COMMAND_LAUNCH) {
-            resolve_launch(context, (haly_command_launch *)record);
-        } else if (record->kind == HALY_COMMAND_OP) {
-            resolve_op(context, (haly_command_op *)record);
-        } else if (record->kind == HALY_COMMAND_RECORD) {
-            haly_command_record *command = (haly_command_record *)record;
-            command->event = ((struct event_record *)command->event)->block;
-        } else if (record->kind == HALY_COMMAND_WAIT) {
-            haly_command_wait *command = (haly_command_wait *)record;
-            command->event = ((struct event_record *)command->event)->block;
-        } else {
-            resolve_addresses(context, record);
-        }
-    }
+    for (char *at = records, *end = at + bytes; at < end; at += ((haly_command *)(void *)at)->size)
+        resolve(context, (haly_command *)(void *)at);
 }
 
 haly_status stream_issue(haly_stream *stream, const void *records, uint64_t bytes, uint64_t first_sequence,
@@ -120,13 +123,16 @@ haly_status stream_issue(haly_stream *stream, const void *records, uint64_t byte
     return status == HALY_OK ? HALY_OK : context_failed(context, serial, status);
 }
 
-/* Gives record commands their place before anybody can wait for them. */
-static void bind_records(haly_stream *stream, const void *records, uint64_t bytes, uint64_t sequence)
+/* Gives record commands their place, before anybody can wait for them, and resolves all. */
+static inline void place_and_resolve(haly_stream *stream, void *records, uint64_t bytes, uint64_t sequence)
 {
-    const char *end = (const char *)records + bytes;
-    for (const haly_command *record = records; (const char *)record < end; record = command_next(record), sequence++)
+    haly_context *context = stream->object.context;
+    for (char *at = records, *end = at + bytes; at < end; at += ((haly_command *)(void *)at)->size, sequence++) {
+        haly_command *record = (haly_command *)(void *)at;
         if (record->kind == HALY_COMMAND_RECORD)
             event_record_bind(((const haly_command_record *)record)->event, stream->timeline, sequence);
+        resolve(context, record);
+    }
 }
 
 static haly_status submit_direct(haly_stream *stream, void *records, uint64_t bytes)
@@ -134,8 +140,7 @@ static haly_status submit_direct(haly_stream *stream, void *records, uint64_t by
     struct timeline *timeline = stream->timeline;
     const uint64_t first = atomic_load_explicit(&timeline->submitted, memory_order_relaxed) + 1;
     uint64_t accepted = 0;
-    bind_records(stream, records, bytes, first);
-    records_resolve(stream->object.context, records, bytes);
+    place_and_resolve(stream, records, bytes, first);
     const haly_status status = stream_issue(stream, records, bytes, first, &accepted);
     atomic_store_explicit(&timeline->submitted, first - 1 + accepted, memory_order_release);
     return status;

@@ -114,11 +114,6 @@ void timeline_complete(struct timeline *timeline, uint64_t sequence)
         ;
 }
 
-static bool is_known_finished(struct timeline *timeline, uint64_t sequence)
-{
-    return atomic_load_explicit(&timeline->completed, memory_order_acquire) >= sequence;
-}
-
 /* The backend's stream, kept alive until reader_leave(); NULL when it has ended. */
 static void *reader_enter(struct timeline *timeline)
 {
@@ -145,12 +140,12 @@ static bool ask_backend(struct timeline *timeline, void *block, uint64_t sequenc
         timeline_complete(timeline, completed);
     else
         *error_detail() = before;
-    return is_known_finished(timeline, sequence);
+    return timeline_is_known_finished(timeline, sequence);
 }
 
 bool timeline_event_has_finished(struct timeline *timeline, uint64_t sequence, void *event)
 {
-    if (is_known_finished(timeline, sequence))
+    if (timeline_is_known_finished(timeline, sequence))
         return true;
     if (sequence > atomic_load_explicit(&timeline->issued, memory_order_acquire))
         return false;
@@ -216,7 +211,7 @@ haly_status timeline_wait(struct timeline *timeline, uint64_t sequence, uint64_t
 /* Whether a wait can be forgotten: what it waited for is done and did not fail. */
 static bool is_settled(const struct timeline_wait *wait)
 {
-    return is_known_finished(wait->other, wait->other_sequence) &&
+    return timeline_is_known_finished(wait->other, wait->other_sequence) &&
            atomic_load_explicit(&failures_ever, memory_order_relaxed) == 0;
 }
 
@@ -324,7 +319,7 @@ static bool is_same_or_later(struct timeline_point point, void *user)
 bool timeline_is_after(struct timeline *timeline, struct timeline *other, uint64_t sequence)
 {
     struct timeline_point sought = {other, sequence};
-    if (timeline == other || is_known_finished(other, sequence))
+    if (timeline == other || timeline_is_known_finished(other, sequence))
         return true;
     return follow(timeline, UINT64_MAX, is_same_or_later, &sought) || timeline_has_finished(other, sequence);
 }

@@ -70,6 +70,12 @@ static inline uint64_t timeline_submitted(struct timeline *timeline)
  */
 bool timeline_has_finished(struct timeline *timeline, uint64_t sequence);
 
+/* The cached answer alone. */
+static inline bool timeline_is_known_finished(struct timeline *timeline, uint64_t sequence)
+{
+    return atomic_load_explicit(&timeline->completed, memory_order_acquire) >= sequence;
+}
+
 /* Notes that commands up to `sequence` have finished. */
 void timeline_complete(struct timeline *timeline, uint64_t sequence);
 
