@@ -17,6 +17,7 @@
 #include "object.h"
 #include "retire.h"
 #include "service.h"
+#include "timeline.h"
 
 static _Atomic uint32_t no_generation; /* until the first instance: matches no handle */
 _Atomic uint32_t *process_generation = &no_generation;
@@ -54,6 +55,7 @@ haly_status process_enter(void)
     if (status == HALY_OK && *token == 0) {
         retire_forked();
         services_forked();
+        dependencies_forked();
         *token = ++last_generation;
         process_generation = token;
     }

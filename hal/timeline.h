@@ -15,12 +15,7 @@
 
 #define TIMELINE_LABELS 16
 
-struct timeline_wait {
-    struct timeline_wait *next;
-    struct timeline *other;  /* counted */
-    uint64_t other_sequence; /* waited for */
-    uint64_t own_sequence;   /* commands from here on depend on it */
-};
+struct timeline_wait; /* see dependency.c */
 
 struct timeline {
     _Atomic uint32_t references;
@@ -33,11 +28,17 @@ struct timeline {
     _Atomic uint64_t completed; /* highest sequence known to have finished; grows by asking */
     void *_Atomic block;        /* the backend's stream; NULL once it is destroyed: then all has finished */
 
-    pthread_mutex_t lock; /* what follows */
-    struct timeline_wait *waits;
+    /* Under the lock of dependency.c. */
+    struct timeline_wait *waits;      /* what it waits for; changed only by who may submit, and at its end */
+    struct timeline_wait *dependents; /* who waits for it */
+    uint32_t wait_count, wait_limit;  /* of what it waits for, and when to look which of it is over */
+    struct timeline *next_news;       /* among those whose failure is being handed on */
+    bool is_news;
     _Atomic uint32_t failed; /* haly_status of the first failure, 0 while healthy */
-    uint64_t failed_at;      /* own sequence of the failure */
+    uint64_t failed_at;      /* own sequence of the failure; only ever gets earlier */
     haly_error failure;
+
+    pthread_mutex_t lock; /* what follows */
     struct {
         uint64_t first_sequence;
         char text[64];
@@ -56,8 +57,8 @@ struct timeline *timeline_create(haly_context *context, void *block, uint64_t st
 void timeline_retain(struct timeline *timeline);
 void timeline_release(struct timeline *timeline);
 
-/* The stream is idle and its backend block about to go: unlists the timeline, settles what it depended on, and returns
- * when no thread is inside a backend call for it. */
+/* The stream is idle and its backend block about to go: unlists the timeline, forgets what it depended on, and returns
+ * when no thread is inside a backend call for it. Comes before its last release. */
 void timeline_end(struct timeline *timeline);
 
 /* Last sequence submitted so far. */
@@ -70,7 +71,7 @@ static inline uint64_t timeline_submitted(struct timeline *timeline)
  */
 bool timeline_has_finished(struct timeline *timeline, uint64_t sequence);
 
-/* The cached answer alone. */
+/* The same, from what is known alone. */
 static inline bool timeline_is_known_finished(struct timeline *timeline, uint64_t sequence)
 {
     return atomic_load_explicit(&timeline->completed, memory_order_acquire) >= sequence;
@@ -86,25 +87,38 @@ haly_status timeline_wait(struct timeline *timeline, uint64_t sequence, uint64_t
 bool timeline_event_has_finished(struct timeline *timeline, uint64_t sequence, void *event);
 haly_status timeline_event_wait(struct timeline *timeline, uint64_t sequence, void *event, uint64_t deadline);
 
+/* Names what is submitted from now on. */
+void timeline_label(struct timeline *timeline, const char *label);
+
+/* The label in force for a command; 64 bytes. */
+void timeline_label_at(struct timeline *timeline, uint64_t sequence, char *out_label);
+
+/* ---- dependency.c: what streams wait for, and failures ---- */
+
 /* Whether work submitted to `timeline` from now on runs behind `sequence` of `other`, because it waited for it
- * (directly or through others), or because it is the same stream, or because it has finished. */
+ * (directly or through others), or because it is the same stream, or because it has finished. May be false for what is
+ * true when the way there is long. */
 bool timeline_is_after(struct timeline *timeline, struct timeline *other, uint64_t sequence);
 
-/* Notes that what is submitted to `timeline` from now on waits for `sequence` of `other`. */
+/* Notes that what is submitted to `timeline` from now on waits for `sequence` of `other`. Calls for one timeline need
+ * the order that submitting to it needs. */
 haly_status timeline_note_wait(struct timeline *timeline, struct timeline *other, uint64_t sequence);
 
 /* Takes the latest such note back: what was to wait was not submitted. */
 void timeline_forget_wait(struct timeline *timeline, const struct timeline *other, uint64_t sequence);
 
+/* All of them, since the stream has ended. */
+void timeline_forget_waits(struct timeline *timeline);
+
 /* HALY_OK, or with its detail the first failure at or before `sequence`, its own or one it waited for. UINT64_MAX: of
- * the stream as a whole. */
+ * the stream as a whole. One load while nothing failed. */
 haly_status timeline_status(struct timeline *timeline, uint64_t sequence);
 
 /* The same without touching the calling thread's detail. */
 haly_status timeline_status_quiet(struct timeline *timeline, uint64_t sequence);
 
-/* Keeps the first failure, that of command `sequence`. Unless the error is another stream's, its stream, sequence and
- * label are filled in. */
+/* Command `sequence` failed; comes before the command counts as finished. The earliest failure is kept, and handed on
+ * to what depends on it. Unless the error is another stream's, its stream, sequence and label are filled in. */
 void timeline_fail(struct timeline *timeline, uint64_t sequence, haly_error *error);
 
 /* The same for a failure of `context`, which the command waited for: of another context it concerns this stream alone.
@@ -112,7 +126,7 @@ void timeline_fail(struct timeline *timeline, uint64_t sequence, haly_error *err
 void timeline_inherit(struct timeline *timeline, uint64_t sequence, const haly_context *context,
                       const haly_error *error);
 
-/* Names what is submitted from now on. */
-void timeline_label(struct timeline *timeline, const char *label);
+/* In a child of fork. */
+void dependencies_forked(void);
 
 #endif

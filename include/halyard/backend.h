@@ -99,8 +99,8 @@ typedef struct haly_core_table {
 
     /**
      * A queued command failed. `stream` is the core's token from stream_create. Sequences count the stream's commands
-     * from 1. The first failure of a stream is kept; the core lets dependents see it. The calling thread's detail is
-     * not touched. May be called from any thread.
+     * from 1. Comes before the command counts as finished. The first failure of a stream is kept; the core lets
+     * dependents see it. The calling thread's detail is not touched. May be called from any thread.
      */
     void (*stream_failed)(void *stream, uint64_t sequence, haly_status status, haly_error_scope scope,
                           haly_error_recovery recovery, int64_t native_code, const char *text);

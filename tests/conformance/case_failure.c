@@ -152,6 +152,35 @@ CTS_CASE(event, a_failure_reaches_the_streams_that_waited_for_it, "STR-004 EVT-0
     CTS_STATUS(HALY_ERR_HOST_CALL, haly_stream_query(second));
 }
 
+CTS_CASE(event, a_stream_that_waited_for_many_hears_of_any_failure, "STR-004 EVT-004")
+{
+    enum { STREAMS = 40 };
+    haly_stream *streams[STREAMS];
+    haly_event *events[STREAMS];
+    t->is_broken = 1;
+    streams[0] = cts_stream(t);
+    events[0] = cts_event(t);
+    cts_gate *gate = cts_hold(t, streams[0]);
+    CTS_OK(cts_break(t, streams[0], NUMBER));
+    CTS_OK(haly_event_record(events[0], streams[0]));
+    CTS_OK(haly_stream_wait(t->stream, events[0]));
+    for (unsigned i = 1; i < STREAMS;
+         i++) { /* each waits for the first too, so that none has finished when waited for */
+        haly_event *held = cts_event(t);
+        streams[i] = cts_stream(t);
+        events[i] = cts_event(t);
+        CTS_OK(haly_event_record(held, streams[0]));
+        CTS_OK(haly_stream_wait(streams[i], i % 2 == 0 ? held : events[i - 1]));
+        CTS_OK(haly_event_record(events[i], streams[i]));
+        CTS_OK(haly_stream_wait(t->stream, events[i]));
+    }
+    cts_open(t, gate);
+    CTS_STATUS(HALY_ERR_HOST_CALL, haly_stream_sync(t->stream, CTS_PATIENCE));
+    CTS_EQUAL(haly_object_id(streams[0]), cts_last_error(t).stream_id);
+    for (unsigned i = 1; i < STREAMS; i++)
+        CTS_STATUS(HALY_ERR_HOST_CALL, haly_stream_sync(streams[i], CTS_PATIENCE));
+}
+
 CTS_CASE(event, host_calls_of_a_dependent_stream_are_told_the_failure, "STR-004 STR-007 EVT-004")
 {
     haly_stream *other = cts_stream(t);

@@ -100,12 +100,45 @@ static void a_fault_that_a_call_returns_latches_the_context(void **state)
     close_fixture(&f);
 }
 
+static haly_status fail_with_7(void *user, haly_status status)
+{
+    (void)user, (void)status;
+    return (haly_status)7;
+}
+
+static void a_stream_that_waited_for_many_hears_of_the_first_of_them(void **state)
+{
+    (void)state;
+    enum { STREAMS = 40 };
+    struct fixture f;
+    haly_stream *streams[STREAMS];
+    struct manual_control *controls[STREAMS];
+    _Atomic uint32_t calls = 0;
+    open_fixture(&f, CAPS_ALL);
+    for (int i = 0; i < STREAMS; i++) {
+        assert_int_equal(haly_stream_create(f.context, NULL, &streams[i]), HALY_OK);
+        controls[i] = control_of(streams[i]);
+        controls[i]->allowed = 0;
+        assert_int_equal(haly_host_call(streams[i], i == 0 ? fail_with_7 : count_call, &calls), HALY_OK);
+        assert_int_equal(haly_stream_wait(f.stream, record(f.context, streams[i])), HALY_OK);
+    }
+    for (int i = 0; i < STREAMS; i++) {
+        controls[i]->allowed = UINT64_MAX;
+        assert_int_equal(haly_stream_sync(streams[i], SECOND), i == 0 ? HALY_ERR_HOST_CALL : HALY_OK);
+    }
+    assert_int_equal(haly_stream_sync(f.stream, SECOND), HALY_ERR_HOST_CALL);
+    assert_int_equal(last_error().stream_id, haly_object_id(streams[0]));
+    assert_int_equal(calls, STREAMS - 1);
+    close_fixture(&f);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(abandoning_a_context_fails_only_the_streams_of_another_that_waited_for_it),
         cmocka_unit_test(a_fault_of_a_context_fails_only_the_streams_of_another_that_waited_for_it),
         cmocka_unit_test(a_fault_that_a_call_returns_latches_the_context),
+        cmocka_unit_test(a_stream_that_waited_for_many_hears_of_the_first_of_them),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
