@@ -27,6 +27,9 @@ struct deferred {
     struct timeline *timeline;
     uint64_t bytes, position; /* of the records, and of the next to issue */
     uint64_t sequence;        /* of the next */
+    /* Of the next, which the backend has refused once: it is resolved, and offered again when its turn has come. */
+    bool is_refused;
+    struct event_record *waited; /* what it waits for; NULL: it is no wait */
     uint64_t records[];
 };
 
@@ -152,31 +155,41 @@ static bool execute(struct service *service, haly_stream *stream, struct deferre
     return true;
 }
 
-/* Gives a record to the backend. One that is refused fails the stream and counts as executed when its turn comes. */
-static bool issue(haly_stream *stream, haly_command *record, uint64_t sequence)
+/* Gives the next record to the backend. One that is refused is offered once more when all before it has finished, which
+ * may have made room; then it fails the stream, not ahead of its turn, and counts as executed. False: not yet. */
+static bool issue(haly_stream *stream, struct deferred *deferred)
 {
-    struct event_record *waited = record->kind == HALY_COMMAND_WAIT ? ((haly_command_wait *)record)->event : NULL;
+    haly_command *record = head_of(deferred);
+    const uint64_t sequence = deferred->sequence;
     uint64_t accepted = 0;
-    records_resolve(stream->object.context, record, record->size);
+    if (!deferred->is_refused) {
+        deferred->waited = record->kind == HALY_COMMAND_WAIT ? ((haly_command_wait *)record)->event : NULL;
+        records_resolve(stream->object.context, record, record->size);
+    } else if (!timeline_has_finished(stream->timeline, sequence - 1)) {
+        return false;
+    }
     const haly_status status = stream_issue(stream, record, record->size, sequence, &accepted);
-    if (waited != NULL)
-        drop_record(stream, waited);
-    if (status == HALY_OK)
-        return true;
-    timeline_fail(stream->timeline, sequence, error_detail());
-    record->kind = 0;
-    return false;
+    const bool is_over = status == HALY_OK || deferred->is_refused;
+    deferred->is_refused = !is_over;
+    if (!is_over)
+        return false;
+    if (deferred->waited != NULL)
+        drop_record(stream, deferred->waited);
+    if (status != HALY_OK) {
+        timeline_fail(stream->timeline, sequence, error_detail());
+        mark_executed(stream->timeline, sequence);
+    }
+    return true;
 }
 
 /* Issues or executes the stream's next record; whether there was progress. Called without the lock. */
 static bool step(struct service *service, haly_stream *stream, struct deferred *deferred)
 {
-    haly_command *record = head_of(deferred);
-    const uint32_t size = record->size;
-    const bool is_ours = record->kind == 0 || command_needs_service(stream->object.context, record);
-    if (!(is_ours ? execute(service, stream, deferred) : issue(stream, record, deferred->sequence)))
+    const haly_command *record = head_of(deferred);
+    const bool is_ours = !deferred->is_refused && command_needs_service(stream->object.context, record);
+    if (!(is_ours ? execute(service, stream, deferred) : issue(stream, deferred)))
         return false;
-    deferred->position += size;
+    deferred->position += record->size;
     deferred->sequence++;
     return true;
 }

@@ -302,6 +302,7 @@ static haly_status submit(void *stream, const void *records, uint64_t bytes, uin
         struct pending *pending = manual->control.refuse_after > 0 ? keep(manual, record, sequence) : NULL;
         if (pending == NULL) {
             const haly_error_scope scope = (haly_error_scope)manual->control.refuse_scope;
+            manual->control.refusals++;
             status = core->fail(HALY_ERR_RESOURCE_EXHAUSTED, scope, HALY_RECOVER_RETRY, 701, "queue full",
                                 "the queue is full");
             break;

@@ -18,6 +18,7 @@ struct manual_control {
     _Atomic uint64_t refuse_after; /* submit accepts this many records more, then fails; UINT64_MAX at first */
     _Atomic uint32_t refuse_scope; /* haly_error_scope of that failure */
     _Atomic uint64_t submitted;    /* records accepted */
+    _Atomic uint64_t refusals;     /* submits that were refused */
 };
 
 #endif

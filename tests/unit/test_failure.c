@@ -132,6 +132,72 @@ static void a_stream_that_waited_for_many_hears_of_the_first_of_them(void **stat
     close_fixture(&f);
 }
 
+/* Holds a stream, which stays deferred meanwhile. */
+static haly_status wait_for_flag(void *user, haly_status status)
+{
+    (void)status;
+    while (atomic_load((_Atomic uint32_t *)user) == 0)
+        usleep(200);
+    return HALY_OK;
+}
+
+static void wait_for_a_refusal(struct manual_control *control)
+{
+    for (int i = 0; i < 20000 && control->refusals == 0; i++)
+        usleep(1000);
+    assert_true(control->refusals != 0);
+}
+
+/* Commands 1 to 4 of a deferred stream: 2 will fault, 3 is a record, 4 is refused. */
+static void a_refusal_does_not_come_before_its_turn(void **state)
+{
+    (void)state;
+    struct fixture f;
+    _Atomic uint32_t flag = 0;
+    open_fixture(&f, CAPS_NO_HELP);
+    void *device = device_memory(&f, 64);
+    f.control->allowed = 0;
+    f.control->fail_at = 2;
+    f.control->fail_scope = HALY_SCOPE_STREAM;
+    f.control->refuse_after = 2;
+    assert_int_equal(haly_host_call(f.stream, wait_for_flag, &flag), HALY_OK);
+    work(f.stream, device);
+    haly_event *event = record(f.context, f.stream);
+    work(f.stream, device);
+    flag = 1;
+    wait_for_a_refusal(f.control);
+    assert_int_equal(haly_stream_query(f.stream), HALY_NOT_READY);
+    f.control->allowed = UINT64_MAX;
+    assert_int_equal(haly_event_sync(event, 20ULL * SECOND), HALY_ERR_DEVICE_FAULT);
+    assert_int_equal(haly_stream_sync(f.stream, 20ULL * SECOND), HALY_ERR_DEVICE_FAULT);
+    assert_int_equal(last_error().first_sequence, 2);
+    close_fixture(&f);
+}
+
+static void a_refused_deferred_command_is_offered_again_when_its_turn_comes(void **state)
+{
+    (void)state;
+    struct fixture f;
+    _Atomic uint32_t flag = 0;
+    uint8_t out[64] = {0};
+    open_fixture(&f, CAPS_NO_HELP);
+    void *device = device_memory(&f, 64);
+    f.control->allowed = 0;
+    f.control->refuse_after = 1;
+    assert_int_equal(haly_host_call(f.stream, wait_for_flag, &flag), HALY_OK);
+    work(f.stream, device);
+    work(f.stream, device); /* refused at first */
+    flag = 1;
+    wait_for_a_refusal(f.control);
+    f.control->refuse_after = UINT64_MAX;
+    f.control->allowed = UINT64_MAX;
+    assert_int_equal(haly_stream_sync(f.stream, 20ULL * SECOND), HALY_OK);
+    assert_int_equal(haly_copy(f.stream, out, device, 64), HALY_OK);
+    assert_int_equal(haly_stream_sync(f.stream, 20ULL * SECOND), HALY_OK);
+    assert_int_equal(out[63], 1);
+    close_fixture(&f);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -139,6 +205,8 @@ int main(void)
         cmocka_unit_test(a_fault_of_a_context_fails_only_the_streams_of_another_that_waited_for_it),
         cmocka_unit_test(a_fault_that_a_call_returns_latches_the_context),
         cmocka_unit_test(a_stream_that_waited_for_many_hears_of_the_first_of_them),
+        cmocka_unit_test(a_refusal_does_not_come_before_its_turn),
+        cmocka_unit_test(a_refused_deferred_command_is_offered_again_when_its_turn_comes),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
