@@ -283,30 +283,32 @@ haly_status haly_context_abandon(haly_context *context)
     return HALY_OK;
 }
 
+/* Waits for all points, unless the time is up; the first failure among them. */
+static haly_status wait_for_all(const struct timeline_point *points, uint32_t count, uint64_t moment)
+{
+    haly_status status = HALY_OK, failure = HALY_OK;
+    for (uint32_t i = count; i > 0 && status == HALY_OK; i--) {
+        status = timeline_wait(points[i - 1].timeline, points[i - 1].sequence, process_remaining(moment));
+        if (status == HALY_OK && failure == HALY_OK)
+            failure = timeline_status(points[i - 1].timeline, UINT64_MAX);
+    }
+    return status != HALY_OK ? status : failure;
+}
+
 haly_status haly_context_sync(haly_context *context, uint64_t deadline)
 {
     ENTRY_LIVE(context, HALY_OBJECT_CONTEXT, context);
     const uint64_t moment = process_deadline(deadline);
-    haly_status status = HALY_OK, failure = HALY_OK;
-    for (uint32_t skip = 0; status == HALY_OK; skip++) {
-        pthread_mutex_lock(&context->lock);
-        struct timeline *timeline = context->timelines;
-        for (uint32_t i = 0; i < skip && timeline != NULL; i++)
-            timeline = timeline->next;
-        if (timeline != NULL)
-            timeline_retain(timeline);
-        pthread_mutex_unlock(&context->lock);
-        if (timeline == NULL)
-            break;
-        const uint64_t sequence = timeline_submitted(timeline);
-        status = timeline_wait(timeline, sequence, process_remaining(moment));
-        if (status == HALY_OK && failure == HALY_OK)
-            failure = timeline_status(timeline, UINT64_MAX);
-        timeline_release(timeline);
-    }
+    struct timeline_point *points;
+    uint32_t count;
+    TRY(timelines_take(context, &points, &count));
+    const haly_status status = wait_for_all(points, count, moment);
+    for (uint32_t i = 0; i < count; i++)
+        timeline_release(points[i].timeline);
+    free(points);
     if (status == HALY_TIMEOUT)
         return FAIL(HALY_TIMEOUT, "the context's streams were not idle within %llu ns", (unsigned long long)deadline);
-    return status != HALY_OK ? status : failure;
+    return status;
 }
 
 haly_status haly_context_info_get(haly_context *context, haly_context_info *out_info)

@@ -19,7 +19,7 @@ struct retirement {
     void (*destroy)(struct object *object);
     void (*finish)(haly_context *context);
     uint32_t point_count;
-    struct timeline_point points[]; /* counted timelines */
+    struct timeline_point *points; /* counted timelines */
 };
 
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
@@ -34,22 +34,22 @@ static pthread_t thread;
 /* Remembers what has been submitted so far to each stream of the context. NULL: out of memory. */
 static struct retirement *retirement_create(haly_context *context)
 {
-    uint32_t capacity = 0, count = 0;
-    pthread_mutex_lock(&context->lock);
-    for (struct timeline *timeline = context->timelines; timeline != NULL; timeline = timeline->next)
-        capacity++;
-    struct retirement *retirement = calloc(1, sizeof *retirement + capacity * sizeof retirement->points[0]);
-    for (struct timeline *timeline = context->timelines; retirement != NULL && timeline != NULL;
-         timeline = timeline->next) {
-        timeline_retain(timeline);
-        retirement->points[count++] = (struct timeline_point){timeline, timeline_submitted(timeline)};
-    }
-    pthread_mutex_unlock(&context->lock);
+    const haly_error before = *error_detail(); /* releasing writes none */
+    struct retirement *retirement = calloc(1, sizeof *retirement);
     if (retirement == NULL)
         return NULL;
     retirement->context = context;
-    retirement->point_count = count;
-    return retirement;
+    if (timelines_take(context, &retirement->points, &retirement->point_count) == HALY_OK)
+        return retirement;
+    *error_detail() = before;
+    free(retirement);
+    return NULL;
+}
+
+static void retirement_free(struct retirement *retirement)
+{
+    free(retirement->points);
+    free(retirement);
 }
 
 /* Forgets the points that have been reached; whether none is left. */
@@ -98,7 +98,7 @@ static void finish_one(struct retirement *retirement)
     take_out(retirement);
     if (retirement->object == NULL)
         retirement->finish(retirement->context);
-    free(retirement);
+    retirement_free(retirement);
 }
 
 static void give_up(struct retirement *retirement)

@@ -168,6 +168,26 @@ haly_status timeline_wait(struct timeline *timeline, uint64_t sequence, uint64_t
     return timeline_event_wait(timeline, sequence, NULL, deadline);
 }
 
+haly_status timelines_take(haly_context *context, struct timeline_point **out_points, uint32_t *out_count)
+{
+    uint32_t capacity = 0, count = 0;
+    pthread_mutex_lock(&context->lock);
+    for (const struct timeline *timeline = context->timelines; timeline != NULL; timeline = timeline->next)
+        capacity++;
+    struct timeline_point *points = malloc((capacity + 1) * sizeof *points);
+    for (struct timeline *timeline = context->timelines; points != NULL && timeline != NULL;
+         timeline = timeline->next) {
+        timeline_retain(timeline);
+        points[count++] = (struct timeline_point){timeline, timeline_submitted(timeline)};
+    }
+    pthread_mutex_unlock(&context->lock);
+    if (points == NULL)
+        return fail_host_oom("the streams of a context", capacity * sizeof *points);
+    *out_points = points;
+    *out_count = count;
+    return HALY_OK;
+}
+
 void timeline_label_at(struct timeline *timeline, uint64_t sequence, char *out_label)
 {
     pthread_mutex_lock(&timeline->lock);

@@ -91,8 +91,8 @@ HALY_API void haly_context_release(haly_context *context);
  */
 HALY_API haly_status haly_context_abandon(haly_context *context);
 
-/** Waits until every stream of the context is idle. @return HALY_OK; HALY_TIMEOUT; the first failure of any stream.
- *  Any thread. [CTX-007] Since 1.0. */
+/** Waits until all that was submitted before to any stream of the context has finished. @return HALY_OK; HALY_TIMEOUT;
+ *  HALY_ERR_HOST_OOM; the first failure of any stream. Any thread. [CTX-007] Since 1.0. */
 HALY_API haly_status haly_context_sync(haly_context *context, uint64_t deadline);
 
 /** Since 1.0. */

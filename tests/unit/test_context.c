@@ -1,0 +1,58 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Contexts: synchronising, giving up and ending them, on the manual backend. */
+#define _GNU_SOURCE
+#include <errno.h>
+#include <pthread.h>
+#include <unistd.h>
+
+#include "manual_fixture.h"
+
+/* Queues a command. */
+static void work(haly_stream *stream, void *device)
+{
+    const uint8_t byte = 1;
+    assert_int_equal(haly_fill(stream, device, &byte, 1, 64), HALY_OK);
+}
+
+static void *sync_context(void *context)
+{
+    return (void *)(uintptr_t)haly_context_sync(context, HALY_FOREVER);
+}
+
+/* While it waits for one stream, another one that was made later goes away: no third one is forgotten over that. */
+static void synchronising_waits_for_every_stream_whichever_end_meanwhile(void **state)
+{
+    (void)state;
+    struct fixture f;
+    haly_stream *ending = NULL;
+    pthread_t waiter;
+    void *result = NULL;
+    open_fixture(&f, CAPS_ALL);
+    void *device = device_memory(&f, 64);
+    assert_int_equal(haly_stream_create(f.context, NULL, &ending), HALY_OK);
+    f.control->allowed = f.other_control->allowed = 0;
+    work(f.other, device);
+    haly_stream_release(ending); /* once the other stream is through its first command */
+    work(f.other, device);
+    work(f.stream, device);
+    assert_int_equal(pthread_create(&waiter, NULL, sync_context, f.context), 0);
+    usleep(50000);
+    f.other_control->allowed = 1;
+    usleep(200000);
+    f.other_control->allowed = UINT64_MAX;
+    usleep(50000);
+    assert_int_equal(haly_stream_query(f.stream), HALY_NOT_READY);
+    assert_int_equal(pthread_tryjoin_np(waiter, &result), EBUSY);
+    f.control->allowed = UINT64_MAX;
+    assert_int_equal(pthread_join(waiter, &result), 0);
+    assert_int_equal((uintptr_t)result, HALY_OK);
+    close_fixture(&f);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(synchronising_waits_for_every_stream_whichever_end_meanwhile),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
