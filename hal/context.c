@@ -73,7 +73,20 @@ haly_status context_check(haly_context *context)
 {
     if (LIKELY(atomic_load_explicit(&context->latched, memory_order_acquire) == 0))
         return HALY_OK;
-    return error_restore(&context->fault);
+    const haly_error fault = context_fault(context);
+    return error_restore(&fault);
+}
+
+haly_error context_fault(const haly_context *context)
+{
+    if (!context_is_abandoned(context))
+        return context->fault;
+    return (haly_error){HALY_ERROR_INIT,
+                        .status = HALY_ERR_ABANDONED,
+                        .scope = HALY_SCOPE_CONTEXT,
+                        .recovery = HALY_RECOVER_RECREATE,
+                        .function = "haly_context_abandon",
+                        .message = "the context was abandoned"};
 }
 
 void context_latch(haly_context *context, const haly_error *error)
@@ -253,7 +266,7 @@ static void context_destroy(struct object *object)
     haly_context *context = (haly_context *)object;
     delist(context);
     atomic_store(&object->kind, 0);
-    if (context->latched != HALY_ERR_ABANDONED) {
+    if (!context_is_abandoned(context)) {
         retire_context(context, context_finish);
         return;
     }
@@ -271,13 +284,12 @@ void haly_context_release(haly_context *context)
 haly_status haly_context_abandon(haly_context *context)
 {
     ENTRY(context, HALY_OBJECT_CONTEXT);
-    haly_error error = {HALY_ERROR_INIT,
-                        .status = HALY_ERR_ABANDONED,
-                        .scope = HALY_SCOPE_CONTEXT,
-                        .recovery = HALY_RECOVER_RECREATE,
-                        .function = "haly_context_abandon",
-                        .message = "the context was abandoned"};
-    context_latch(context, &error);
+    pthread_mutex_lock(&context->lock); /* so that no fault is latched in between */
+    const bool was_abandoned = atomic_exchange(&context->is_abandoned, true);
+    atomic_store_explicit(&context->latched, HALY_ERR_ABANDONED, memory_order_release);
+    pthread_mutex_unlock(&context->lock);
+    if (was_abandoned)
+        return HALY_OK;
     service_wake(context);
     context->backend->context_abandon(context->block);
     return HALY_OK;

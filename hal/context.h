@@ -24,8 +24,9 @@ struct haly_context {
     struct object *objects; /* first of the list */
     struct timeline *timelines;
 
-    _Atomic uint32_t latched; /* haly_status of the fault in force, 0 while healthy */
-    haly_error fault;         /* written once, before latched */
+    _Atomic uint32_t latched;  /* haly_status of the fault in force, 0 while healthy */
+    _Atomic bool is_abandoned; /* given up, with a fault or without: its backend is not called any more */
+    haly_error fault;          /* written once, before latched; of no interest once abandoned */
 
     struct event_record *idle_records;             /* pool of event records; under lock */
     struct event_record *busy_records, *busy_last; /* released, not known to have finished; oldest first */
@@ -42,6 +43,14 @@ haly_status context_rename(haly_context *context, const char *name);
 
 /* HALY_OK, or the latched fault with its detail. */
 haly_status context_check(haly_context *context);
+
+/* The fault in force of a context that has latched one. */
+haly_error context_fault(const haly_context *context);
+
+static inline bool context_is_abandoned(const haly_context *context)
+{
+    return atomic_load_explicit(&context->is_abandoned, memory_order_acquire);
+}
 
 /* Latches a fault of context scope or wider; the first one stays. Only for what the context's own backend said, or its
  * owner: an error that came from elsewhere, through an event, concerns the stream that waited. */

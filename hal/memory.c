@@ -86,7 +86,7 @@ void memory_close(haly_context *context)
     struct memory *memory = context->memory;
     memory_delist(memory);
     /* An abandoned device may still write to what it was given: all of it stays as it is, and so does the context. */
-    if (context->latched == HALY_ERR_ABANDONED)
+    if (context_is_abandoned(context))
         return;
     host_close(memory);
     allocator_close(&memory->device);

@@ -218,7 +218,7 @@ static void describe_other(const void *address, haly_memory_info *info)
         haly_context *context = memory->context;
         if (host_find_registered(memory, address, 0, &info->base, &info->size))
             info->memory_class = HALY_MEMORY_REGISTERED;
-        else if (context->native_addresses && context->latched != HALY_ERR_ABANDONED)
+        else if (context->native_addresses && !context_is_abandoned(context))
             info->memory_class = context->backend->pointer_info(context->block, address);
         if (info->memory_class != HALY_MEMORY_UNKNOWN)
             info->context = context;

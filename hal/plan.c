@@ -190,7 +190,7 @@ void *plan_block(haly_plan *plan)
 void plan_destroy(struct object *object)
 {
     haly_plan *plan = (haly_plan *)object;
-    if (plan->block != NULL && object->context->latched != HALY_ERR_ABANDONED) { /* else leaked, as promised there */
+    if (plan->block != NULL && !context_is_abandoned(object->context)) { /* else leaked, as promised there */
         object->context->backend->plan_destroy(plan->block);
         block_destroy(plan->block);
     }

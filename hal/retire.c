@@ -125,7 +125,7 @@ static bool sweep(void)
     pthread_mutex_unlock(&lock);
     while (retirement != NULL) {
         struct retirement *next = retirement->next; /* new entries come in front: behind this one nothing changes */
-        if (retirement->context->latched == HALY_ERR_ABANDONED) {
+        if (context_is_abandoned(retirement->context)) {
             give_up(retirement);
         } else if (is_ready(retirement, patience)) {
             finish_one(retirement);

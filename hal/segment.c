@@ -203,7 +203,7 @@ static void backend_give(struct segment *segment)
 {
     const struct allocator *allocator = segment->allocator;
     haly_context *context = allocator->context;
-    if (atomic_load_explicit(&context->latched, memory_order_relaxed) == HALY_ERR_ABANDONED)
+    if (context_is_abandoned(context))
         return;
     if (segment->memory_class == HALY_MEMORY_PINNED) {
         context->backend->host_free(context->block, (void *)(uintptr_t)segment->base, segment->bytes);
@@ -271,7 +271,7 @@ void segment_destroy(struct segment *segment)
     address_remove(segment);
     atomic_fetch_add_explicit(&segment->allocator->context->mapping_epoch, 1, memory_order_release);
     backend_give(segment);
-    if (segment->allocator->context->latched != HALY_ERR_ABANDONED)
+    if (!context_is_abandoned(segment->allocator->context))
         block_destroy(segment->block); /* else the backend may still look at it */
     storage_give(segment);
 }

@@ -118,10 +118,12 @@ static bool advance_call(struct service *service, struct deferred *deferred)
 /* A wait that the host does for the stream: true once it is over. */
 static bool run_wait(haly_stream *stream, uint64_t sequence, struct event_record *record)
 {
-    if (record->context->latched != 0)
-        timeline_inherit(stream->timeline, sequence, record->context, &record->context->fault);
-    else if (!timeline_event_has_finished(record->timeline, record->sequence, record->block))
+    if (atomic_load_explicit(&record->context->latched, memory_order_acquire) != 0) {
+        const haly_error fault = context_fault(record->context);
+        timeline_inherit(stream->timeline, sequence, record->context, &fault);
+    } else if (!timeline_event_has_finished(record->timeline, record->sequence, record->block)) {
         return false;
+    }
     drop_record(stream, record);
     return true;
 }
@@ -236,7 +238,7 @@ static void *run(void *argument)
     uint64_t pause = SHORTEST_PAUSE;
     pthread_mutex_lock(&service->lock);
     while (!service->stopping) {
-        if (service->streams == NULL || service->context->latched == HALY_ERR_ABANDONED) {
+        if (service->streams == NULL || context_is_abandoned(service->context)) {
             pthread_cond_wait(&service->work, &service->lock);
             continue;
         }

@@ -109,7 +109,7 @@ bool timeline_event_has_finished(struct timeline *timeline, uint64_t sequence, v
         return true;
     if (sequence > atomic_load_explicit(&timeline->issued, memory_order_acquire))
         return false;
-    if (atomic_load_explicit(&timeline->context->latched, memory_order_relaxed) == HALY_ERR_ABANDONED)
+    if (context_is_abandoned(timeline->context))
         return false;
     void *block = reader_enter(timeline);
     if (block == NULL)

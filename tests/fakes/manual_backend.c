@@ -155,6 +155,7 @@ static void stream_destroy(void *stream)
     pthread_mutex_lock(&lock);
     struct manual_stream *dead = ((struct stream_block *)stream)->stream;
     dead->is_dead = 1;
+    dead->control.is_destroyed = 1;
     graveyard[buried++ % 4096] = dead;
     pthread_mutex_unlock(&lock);
 }
@@ -296,6 +297,10 @@ static haly_status submit(void *stream, const void *records, uint64_t bytes, uin
 {
     struct manual_stream *manual = ((struct stream_block *)stream)->stream;
     haly_status status = HALY_OK;
+    manual->control.held++;
+    while (manual->control.hold_submit != 0)
+        usleep(200);
+    manual->control.held--;
     pthread_mutex_lock(&lock);
     for (uint64_t at = 0, sequence = first_sequence; at < bytes && status == HALY_OK; sequence++) {
         const haly_command *record = (const void *)((const char *)records + at);

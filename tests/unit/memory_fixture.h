@@ -67,6 +67,11 @@ static inline void fake_called(void)
         abort();
 }
 
+static inline void fake_context_abandon(void *context)
+{
+    (void)context;
+}
+
 static inline haly_status fake_segment_alloc(void *context, void *segment, const haly_segment_desc *desc, void **out)
 {
     struct fake_segment *block = segment;
@@ -220,6 +225,7 @@ static inline void fake_table(haly_backend_table *table)
                                   .name = "fake",
                                   .segment_size = sizeof(struct fake_segment),
                                   .stream_size = sizeof(struct fake_stream),
+                                  .context_abandon = fake_context_abandon,
                                   .segment_alloc = fake_segment_alloc,
                                   .segment_free = fake_segment_free,
                                   .host_alloc = fake_host_alloc,

@@ -49,10 +49,37 @@ static void synchronising_waits_for_every_stream_whichever_end_meanwhile(void **
     close_fixture(&f);
 }
 
+static haly_status status_of(haly_context *context)
+{
+    haly_context_info info = {HALY_CONTEXT_INFO_INIT};
+    assert_int_equal(haly_context_info_get(context, &info), HALY_OK);
+    return info.status;
+}
+
+static void a_context_that_has_faulted_can_be_abandoned(void **state)
+{
+    (void)state;
+    struct fixture f;
+    open_fixture(&f, CAPS_ALL);
+    f.control->fail_at = 1;
+    f.control->fail_scope = HALY_SCOPE_CONTEXT;
+    work(f.stream, device_memory(&f, 64));
+    assert_int_equal(status_of(f.context), HALY_ERR_DEVICE_FAULT);
+    assert_int_equal(haly_context_abandon(f.context), HALY_OK);
+    assert_int_equal(haly_context_abandon(f.context), HALY_OK);
+    assert_int_equal(status_of(f.context), HALY_ERR_ABANDONED);
+    assert_int_equal(haly_stream_query(f.other), HALY_ERR_ABANDONED);
+    assert_int_equal(haly_context_sync(f.context, 0), HALY_ERR_ABANDONED);
+    close_fixture(&f);
+    assert_int_equal(f.control->is_destroyed, 0);
+    assert_int_equal(f.other_control->is_destroyed, 0);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(synchronising_waits_for_every_stream_whichever_end_meanwhile),
+        cmocka_unit_test(a_context_that_has_faulted_can_be_abandoned),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -534,8 +534,7 @@ static void an_abandoned_context_never_calls_the_backend(void **state)
     assert_ok(haly_host_register(f->context, local, sizeof local));
     assert_ok(haly_free(f->context, freed));
     const uint32_t segments = fake.segments;
-    const haly_error error = {HALY_ERROR_INIT, .status = HALY_ERR_ABANDONED, .scope = HALY_SCOPE_CONTEXT};
-    context_latch(f->context, &error);
+    assert_ok(haly_context_abandon(f->context));
     fake.calls_are_fatal = 1;
     assert_int_equal(haly_malloc(f->context, MIB, NULL, &pinned), HALY_ERR_ABANDONED);
     assert_int_equal(haly_free(f->context, (void *)(uintptr_t)live), HALY_ERR_ABANDONED);
