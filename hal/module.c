@@ -131,7 +131,7 @@ void module_destroy(struct object *object)
 static void module_end(struct object *object)
 {
     object_unpublish(object);
-    module_destroy(object); /* queued launches keep the kernel, which keeps the module */
+    retire_idle(object, module_destroy); /* queued launches keep the kernel, which keeps the module */
 }
 
 void haly_module_release(haly_module *module)

@@ -176,10 +176,20 @@ void retire(struct object *object, void (*destroy)(struct object *object))
         return;
     retirement->object = object;
     retirement->destroy = destroy;
-    if (is_due(retirement, 0))
+    if (context_is_abandoned(object->context))
+        give_up(retirement);
+    else if (is_due(retirement, 0))
         finish_one(retirement);
     else
         put_in(retirement);
+}
+
+void retire_idle(struct object *object, void (*destroy)(struct object *object))
+{
+    if (context_is_abandoned(object->context))
+        retire(object, destroy);
+    else
+        destroy(object);
 }
 
 void retire_context(haly_context *context, void (*finish)(haly_context *context))

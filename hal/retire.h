@@ -8,9 +8,13 @@
 
 #include "object.h"
 
-/* Destroys `object` once all that was submitted so far in its context has finished. The object was taken out of its
- * context. Without memory to remember it, the object is leaked rather than destroyed under running work. */
+/* Destroys `object` once all that was submitted so far in its context has finished; in an abandoned context never. The
+ * object was taken out of its context. Without memory to remember it, the object is leaked rather than destroyed under
+ * running work. */
 void retire(struct object *object, void (*destroy)(struct object *object));
+
+/* Destroys `object` now, which no queued work uses; in an abandoned context never. */
+void retire_idle(struct object *object, void (*destroy)(struct object *object));
 
 /* Calls `finish` once nothing of the context is being retired and all its streams are idle. */
 void retire_context(haly_context *context, void (*finish)(haly_context *context));

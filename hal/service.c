@@ -222,7 +222,7 @@ static bool sweep(struct service *service)
     for (haly_stream *stream = service->streams, *next; stream != NULL; stream = next) {
         struct deferred *deferred = stream->deferred;
         pthread_mutex_unlock(&service->lock);
-        const bool moved = step(service, stream, deferred);
+        const bool moved = !context_is_abandoned(service->context) && step(service, stream, deferred);
         pthread_mutex_lock(&service->lock);
         next = stream->next_deferred;
         if (moved)

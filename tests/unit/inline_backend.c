@@ -53,6 +53,12 @@ static void context_close(void *context)
     (void)context;
 }
 
+static void context_abandon(void *context)
+{
+    (void)context;
+    seen->is_abandoned = true;
+}
+
 static haly_status segment_alloc(void *context, void *segment, const haly_segment_desc *desc, void **out_address)
 {
     (void)context;
@@ -63,6 +69,7 @@ static haly_status segment_alloc(void *context, void *segment, const haly_segmen
 static void segment_free(void *context, void *segment)
 {
     (void)context;
+    seen->late_calls += seen->is_abandoned;
     free(*(void **)segment);
 }
 
@@ -75,6 +82,7 @@ static haly_status stream_create(void *context, void *stream, const haly_stream_
 static void stream_destroy(void *stream)
 {
     (void)stream;
+    seen->late_calls += seen->is_abandoned;
 }
 
 static haly_status stream_query(void *stream, uint64_t *out_completed)
@@ -151,6 +159,7 @@ static haly_status event_create(void *context, void *event, uint32_t flags)
 static void event_destroy(void *event)
 {
     (void)event;
+    seen->late_calls += seen->is_abandoned;
 }
 
 static haly_status event_query(void *event)
@@ -168,6 +177,7 @@ static haly_status module_load(void *context, void *module, const haly_module_de
 static void module_unload(void *module)
 {
     (void)module;
+    seen->late_calls += seen->is_abandoned;
 }
 
 static haly_status kernel_get(void *module, void *block, const char *name, haly_kernel_info *out_info)
@@ -195,6 +205,7 @@ static haly_status kernel_get(void *module, void *block, const char *name, haly_
 static void kernel_release(void *kernel)
 {
     (void)kernel;
+    seen->late_calls += seen->is_abandoned;
 }
 
 static haly_status plan_create(void *context, void *plan, const haly_op_desc *desc, haly_backend_plan *out_plan)
@@ -211,6 +222,7 @@ static haly_status plan_create(void *context, void *plan, const haly_op_desc *de
 static void plan_destroy(void *plan)
 {
     (void)plan;
+    seen->late_calls += seen->is_abandoned;
     seen->plans_alive--;
 }
 
@@ -226,7 +238,7 @@ static const haly_backend_table table = {
     .plan_size = 8,
     .context_open = context_open,
     .context_close = context_close,
-    .context_abandon = context_close,
+    .context_abandon = context_abandon,
     .segment_alloc = segment_alloc,
     .segment_free = segment_free,
     .stream_create = stream_create,
@@ -258,6 +270,7 @@ void inline_backend_start(struct inline_backend *own)
 haly_context *inline_context_open(void)
 {
     haly_context *context = NULL;
+    seen->is_abandoned = false;
     memset(&backend, 0, sizeof backend);
     memset(&device, 0, sizeof device);
     memcpy(backend.name, "inline", sizeof "inline");

@@ -20,6 +20,8 @@ struct inline_backend {
 
     /* What it saw. */
     uint32_t launches, ops, submits, plans_alive;
+    bool is_abandoned;   /* its latest context */
+    uint32_t late_calls; /* of entries that end an object, behind that */
     uint64_t last_grid[3];
     void *last_addresses[8]; /* of the last op */
     int64_t last_values[8];

@@ -75,11 +75,46 @@ static void a_context_that_has_faulted_can_be_abandoned(void **state)
     assert_int_equal(f.other_control->is_destroyed, 0);
 }
 
+/* Holds a stream, which stays deferred meanwhile. */
+static haly_status wait_for_flag(void *user, haly_status status)
+{
+    (void)status;
+    while (atomic_load((_Atomic uint32_t *)user) == 0)
+        usleep(200);
+    return HALY_OK;
+}
+
+static void nothing_is_submitted_once_a_context_was_abandoned(void **state)
+{
+    (void)state;
+    struct fixture f;
+    static _Atomic uint32_t flag;
+    open_fixture(&f, CAPS_NO_HELP);
+    void *device = device_memory(&f, 64);
+    flag = 0;
+    f.control->hold_submit = f.other_control->hold_submit = 1;
+    assert_int_equal(haly_host_call(f.stream, wait_for_flag, &flag), HALY_OK);
+    assert_int_equal(haly_host_call(f.other, wait_for_flag, &flag), HALY_OK);
+    work(f.stream, device);
+    work(f.other, device);
+    flag = 1;
+    for (int i = 0; i < 20000 && f.control->held + f.other_control->held == 0; i++)
+        usleep(1000);
+    usleep(20000);
+    assert_int_equal(f.control->held + f.other_control->held, 1); /* the service is in one of them */
+    assert_int_equal(haly_context_abandon(f.context), HALY_OK);
+    f.control->hold_submit = f.other_control->hold_submit = 0;
+    usleep(100000);
+    assert_int_equal(f.control->submitted + f.other_control->submitted, 1);
+    close_fixture(&f);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(synchronising_waits_for_every_stream_whichever_end_meanwhile),
         cmocka_unit_test(a_context_that_has_faulted_can_be_abandoned),
+        cmocka_unit_test(nothing_is_submitted_once_a_context_was_abandoned),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
