@@ -64,9 +64,22 @@ with_find_package() {
 
 with_subdirectory() {
     cmake -S "$OUTSIDE/subdirectory" -B "$WORK/subdirectory" -G Ninja -DHALYARD_SOURCE="$ROOT"
-    cmake --build "$WORK/subdirectory" --target outside -j "$JOBS"
+    cmake --build "$WORK/subdirectory" --target outside --target fill_index -j "$JOBS"
     "$WORK/subdirectory/outside" | tee "$WORK/out"
     grep -q '^1\.[0-9.]* 2 4 6 8$' "$WORK/out"
+    nm -D "$WORK/subdirectory/fill_index.halo" | grep haly_kernel_meta_fill_index
+}
+
+# As examples/README.md says. The chat answers nothing here, since there may be no model.
+copied_example() {
+    local name=$1
+    shift
+    rm -rf "$WORK/copied/$name"
+    mkdir -p "$WORK/copied"
+    cp -r "$ROOT/examples/$name" "$WORK/copied/"
+    cmake -S "$WORK/copied/$name" -B "$WORK/copied/$name/build" -G Ninja -DCMAKE_PREFIX_PATH="$PREFIX"
+    cmake --build "$WORK/copied/$name/build" -j "$JOBS"
+    (cd "$WORK/copied/$name/build" && "./$name" "$@")
 }
 
 too_new_is_refused() {
@@ -87,4 +100,8 @@ check "outside program in C through pkg-config, gcc" with_pkg_config gcc
 check "outside program in C through pkg-config, clang" with_pkg_config clang
 check "outside program in C++11 through find_package, with a kernel" with_find_package
 check "a version that is too new is refused" too_new_is_refused
+check "a copied example: vector_add" copied_example vector_add
+check "a copied example: framework_allocator" copied_example framework_allocator
+check "a copied example: own_kernel" copied_example own_kernel scale_bias.halo
+check "a copied example: chat" copied_example chat --help
 check "outside program in C with the tree as subdirectory" with_subdirectory
