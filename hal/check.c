@@ -46,8 +46,34 @@ haly_status check_output(void *output, uint32_t baseline, uint32_t known_size, c
     return HALY_OK;
 }
 
+haly_status fail_unknown(uint32_t flags, uint32_t known_flags, uint32_t reserved, const char *name)
+{
+    if ((flags & ~known_flags) != 0)
+        return FAIL(HALY_ERR_UNSUPPORTED, "%s.flags is 0x%x: this library does not know 0x%x", name, flags,
+                    flags & ~known_flags);
+    return FAIL(HALY_ERR_UNSUPPORTED, "%s.reserved is %u, expected 0", name, reserved);
+}
+
+haly_status check_ext(const haly_ext *ext, const char *name)
+{
+    for (uint32_t i = 0; ext != NULL; ext = ext->next, i++) {
+        if (i == HALY_EXT_MAX)
+            return FAIL(HALY_ERR_INVALID, "%s.ext has more than %d links, or leads back into itself", name,
+                        HALY_EXT_MAX);
+        if (ext->size < sizeof *ext)
+            return FAIL(HALY_ERR_INVALID, "%s.ext: link %u of type %u has size %u, expected at least its header's %zu",
+                        name, i, ext->type, ext->size, sizeof *ext);
+        if (ext->optional > 1 || ext->reserved != 0)
+            return FAIL(HALY_ERR_UNSUPPORTED,
+                        "%s.ext: link %u of type %u has optional %u and reserved %u, expected 0 or 1, and 0", name, i,
+                        ext->type, ext->optional, ext->reserved);
+    }
+    return HALY_OK;
+}
+
 haly_status check_no_ext(const haly_ext *ext, const char *name)
 {
+    TRY(check_ext(ext, name));
     for (; ext != NULL; ext = ext->next)
         if (ext->optional == 0)
             return FAIL(HALY_ERR_UNSUPPORTED, "%s.ext: extension type %u is not known here and not marked optional",

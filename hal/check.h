@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The struct_size rules of halyard/base.h, once: ABI-001 for inputs, ABI-002 for outputs, ABI-003 for arrays. */
+/* The rules of halyard/base.h for structs, once: ABI-001 for inputs, ABI-002 for outputs, ABI-003 for arrays. */
 #ifndef HAL_CHECK_H
 #define HAL_CHECK_H
 
@@ -32,7 +32,17 @@ haly_status check_output(void *output, uint32_t baseline, uint32_t known_size, c
 #define CHECK_OUTPUT(output_, type_, last_1_0_, value_)                                                                \
     check_output((output_), HALY_SIZE_THROUGH(type_, last_1_0_), (uint32_t)sizeof(type_), #type_, (value_))
 
-/* The chain may hold only optional links when nothing in it is known. */
+/* Flag bits and reserved fields must be 0 where they mean nothing yet: a later library may read them. ABI-008. */
+haly_status fail_unknown(uint32_t flags, uint32_t known_flags, uint32_t reserved, const char *name);
+static inline haly_status check_unknown(uint32_t flags, uint32_t known_flags, uint32_t reserved, const char *name)
+{
+    return (flags & ~known_flags) == 0 && reserved == 0 ? HALY_OK : fail_unknown(flags, known_flags, reserved, name);
+}
+
+/* The chain is one that can be walked: for chains that a backend reads. ABI-007. */
+haly_status check_ext(const haly_ext *ext, const char *name);
+
+/* And it may hold only optional links, because nothing in it is known. */
 haly_status check_no_ext(const haly_ext *ext, const char *name);
 
 /* NULL, or valid UTF-8 of at most 63 bytes without control characters. */

@@ -191,8 +191,8 @@ haly_status haly_context_open(haly_instance *instance, const haly_context_desc *
     REQUIRE(out_context);
     TRY(CHECK_INPUT(desc, haly_context_desc, ext, &checked));
     TRY(check_name(checked.name));
-    if ((checked.flags & ~(uint32_t)HALY_CONTEXT_MOVABLE) != 0)
-        return FAIL(HALY_ERR_INVALID, "haly_context_desc.flags has unknown bits: 0x%x", checked.flags);
+    TRY(check_unknown(checked.flags, HALY_CONTEXT_MOVABLE, 0, "haly_context_desc"));
+    TRY(check_ext(checked.ext, "haly_context_desc"));
     if (checked.device == NULL)
         TRY(device_default(instance, &checked.device));
     ENTRY(checked.device, HALY_OBJECT_DEVICE);

@@ -72,6 +72,7 @@ haly_status haly_copy_2d(haly_stream *stream, const haly_copy_2d_desc *desc)
     ENTRY_STREAM(stream);
     REQUIRE(desc);
     TRY(CHECK_INPUT(desc, haly_copy_2d_desc, height, &rect));
+    TRY(check_unknown(0, 0, rect.reserved, "haly_copy_2d_desc"));
     if (rect.width == 0 || rect.height == 0)
         return stream_submit_nothing(stream, HALY_COMMAND_COPY_2D, NULL);
     haly_command_copy_2d copy = {{sizeof copy, HALY_COMMAND_COPY_2D, 0},

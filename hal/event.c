@@ -159,8 +159,7 @@ haly_status haly_event_create(haly_context *context, const haly_event_desc *desc
     REQUIRE(out_event);
     TRY(CHECK_INPUT(desc, haly_event_desc, ext, &checked));
     TRY(check_no_ext(checked.ext, "haly_event_desc"));
-    if ((checked.flags & ~(uint32_t)HALY_EVENT_TIMED) != 0)
-        return FAIL(HALY_ERR_INVALID, "haly_event_desc.flags has unknown bits: 0x%x", checked.flags);
+    TRY(check_unknown(checked.flags, HALY_EVENT_TIMED, 0, "haly_event_desc"));
     if (checked.flags != 0 && (context->device->spec.capabilities & HALY_CAP_TIMING) == 0)
         return FAIL(HALY_ERR_UNSUPPORTED, "device \"%s\" has no timed events", context->device->spec.name);
     haly_event *event = calloc(1, sizeof *event);

@@ -17,8 +17,7 @@ const struct params *instance_params(haly_instance *instance)
 
 static haly_status check_desc(const haly_instance_desc *desc)
 {
-    if (desc->flags != 0 || desc->reserved != 0)
-        return FAIL(HALY_ERR_INVALID, "haly_instance_desc: flags and reserved must be 0");
+    TRY(check_unknown(desc->flags, 0, desc->reserved, "haly_instance_desc"));
     if ((uint32_t)desc->log_level > HALY_LOG_DEBUG)
         return FAIL(HALY_ERR_INVALID, "haly_instance_desc.log_level is %u, the most detailed is %d",
                     (unsigned)desc->log_level, HALY_LOG_DEBUG);

@@ -122,12 +122,12 @@ static uint32_t padded(uint32_t bytes)
 static haly_status append_ext(haly_command_launch *launch, const haly_ext *ext)
 {
     char *at = (char *)launch + launch->head.size;
+    TRY(check_ext(ext, "haly_launch_desc"));
     for (; ext != NULL; ext = ext->next) {
-        if (ext->size < sizeof *ext || ext->size > MAX_EXT_BYTES - launch->ext_bytes)
+        if (ext->size > MAX_EXT_BYTES - launch->ext_bytes)
             return FAIL(HALY_ERR_INVALID,
-                        "haly_launch_desc.ext: a struct of %u bytes, expected at least %zu, and at "
-                        "most %u in the whole chain",
-                        ext->size, sizeof *ext, MAX_EXT_BYTES);
+                        "haly_launch_desc.ext: with a struct of %u bytes the chain has more than %u bytes", ext->size,
+                        MAX_EXT_BYTES);
         memcpy(at, ext, ext->size);
         at += padded(ext->size);
         launch->ext_bytes += padded(ext->size);

@@ -113,9 +113,7 @@ static haly_status check_request(haly_context *context, uint64_t size, const hal
 {
     haly_memory_desc checked;
     TRY(CHECK_INPUT(desc, haly_memory_desc, ext, &checked));
-    if ((checked.flags & ~(uint32_t)FLAGS_KNOWN) != 0)
-        return FAIL(HALY_ERR_UNSUPPORTED, "haly_memory_desc.flags has bits this library does not know: 0x%x",
-                    checked.flags);
+    TRY(check_unknown(checked.flags, FLAGS_KNOWN, 0, "haly_memory_desc"));
     if ((checked.alignment & (checked.alignment - 1)) != 0 || checked.alignment > ALIGNMENT_MOST)
         return FAIL(HALY_ERR_INVALID, "haly_memory_desc.alignment is %llu, expected 0 or a power of two up to 2 MiB",
                     (unsigned long long)checked.alignment);

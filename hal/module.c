@@ -15,9 +15,11 @@ static const unsigned char elf_magic[4] = {0x7F, 'E', 'L', 'F'};
 /* The first bytes of the image, from memory or from the file. */
 static haly_status read_start(const haly_module_desc *desc, unsigned char start[4])
 {
-    memset(start, 0, 4);
     if (desc->data != NULL) {
-        memcpy(start, desc->data, desc->size < 4 ? (size_t)desc->size : 4);
+        if (desc->size < 4)
+            return FAIL(HALY_ERR_CORRUPT, "the module has %llu bytes, too few for any format",
+                        (unsigned long long)desc->size);
+        memcpy(start, desc->data, 4);
         return HALY_OK;
     }
     FILE *file = fopen(desc->path, "rbe");
@@ -39,7 +41,7 @@ static haly_status read_start(const haly_module_desc *desc, unsigned char start[
 /* Settles the format and makes sure that the image is of it. */
 static haly_status check_format(haly_module_desc *desc)
 {
-    unsigned char start[4];
+    unsigned char start[4] = {0};
     if (desc->format == HALY_MODULE_OPERATORS)
         return HALY_OK;
     if (desc->format != HALY_MODULE_AUTO && desc->format != HALY_MODULE_HOST_OBJECT)
@@ -91,6 +93,7 @@ haly_status haly_module_load(haly_context *context, const haly_module_desc *desc
     REQUIRE(out_module);
     TRY(CHECK_INPUT(desc, haly_module_desc, ext, &checked));
     TRY(check_name(checked.name));
+    TRY(check_ext(checked.ext, "haly_module_desc"));
     TRY(check_format(&checked));
     TRY(check_can_load(context, &checked));
     haly_module *module = calloc(1, sizeof *module);

@@ -119,9 +119,7 @@ haly_status op_call_take(const haly_op_desc *desc, struct op_call *call)
     haly_op_desc *own = &call->desc;
     if (own->name == NULL)
         return FAIL(HALY_ERR_INVALID, "haly_op_desc.name is NULL, expected an operator's name");
-    if ((own->flags & ~(uint32_t)(HALY_OP_LOWERED | HALY_OP_NATIVE)) != 0 || own->reserved != 0)
-        return FAIL(HALY_ERR_UNSUPPORTED, "haly_op_desc.flags is 0x%x, reserved %u: bits this library does not know",
-                    own->flags, own->reserved);
+    TRY(check_unknown(own->flags, HALY_OP_LOWERED | HALY_OP_NATIVE, own->reserved, "haly_op_desc"));
     if (own->flags == (HALY_OP_LOWERED | HALY_OP_NATIVE))
         return FAIL(HALY_ERR_INVALID, "haly_op_desc.flags has both HALY_OP_LOWERED and HALY_OP_NATIVE");
     TRY(check_no_ext(own->ext, "haly_op_desc"));

@@ -63,8 +63,8 @@ haly_status haly_stream_create(haly_context *context, const haly_stream_desc *de
     REQUIRE(out_stream);
     TRY(CHECK_INPUT(desc, haly_stream_desc, ext, &checked));
     TRY(check_name(checked.name));
-    if (checked.flags != 0)
-        return FAIL(HALY_ERR_INVALID, "haly_stream_desc.flags has unknown bits: 0x%x", checked.flags);
+    TRY(check_unknown(checked.flags, 0, checked.reserved, "haly_stream_desc"));
+    TRY(check_ext(checked.ext, "haly_stream_desc"));
     TRY(stream_allocate(context, &stream));
     const uint64_t serial = error_serial();
     const haly_status status =

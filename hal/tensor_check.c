@@ -70,7 +70,8 @@ static haly_status check_shape(const haly_tensor *tensor, const char *name)
     if (tensor->rank > HALY_MAX_RANK)
         return FAIL(HALY_ERR_INVALID, "%s has rank %u, expected at most %d", name, tensor->rank, HALY_MAX_RANK);
     if (tensor->reserved != 0)
-        return FAIL(HALY_ERR_INVALID, "%s has a reserved field that is not 0", name);
+        return FAIL(HALY_ERR_UNSUPPORTED, "%s.reserved is %llu, expected 0", name,
+                    (unsigned long long)tensor->reserved);
     for (uint32_t i = 0; i < tensor->rank; i++)
         if (tensor->shape[i] < 0)
             return FAIL(HALY_ERR_INVALID, "%s has %lld elements in dimension %u", name, (long long)tensor->shape[i], i);

@@ -8,6 +8,7 @@
  * {HALY_CONTEXT_DESC_INIT}` or, in C, `&(haly_context_desc){HALY_CONTEXT_DESC_INIT, .flags = HALY_CONTEXT_MOVABLE}`.
  * Zero or NULL in every other field is the documented default. A struct smaller than its 1.0 size is INVALID; a larger
  * one is accepted when what this library does not know is all zero, and UNSUPPORTED otherwise. [ABI-001]
+ *  - Flag bits that this library does not know, and reserved fields that are not 0, are UNSUPPORTED.      [ABI-008]
  *  - Output structs begin with `struct_size` too; nothing is ever written past it.                        [ABI-002]
  *  - Arrays of structs come with the size of one element.                                                 [ABI-003]
  *  - Enums are 32 bits wide and only grow at the end.                                                     [ABI-004]
@@ -66,12 +67,15 @@
 /** Dimensions a tensor can have at most. */
 #define HALY_MAX_RANK 8
 
+/** Links an extension chain can have at most. */
+#define HALY_EXT_MAX 64
+
 HALY_BEGIN_DECLS
 
 /**
- * One link of an extension chain: how vendor-only options travel (device open, module load, launch). `type` is
- * defined by the backend's own documentation. A link that the backend does not know is UNSUPPORTED, unless
- * `optional` is 1.                                                                                        [ABI-007]
+ * One link of an extension chain: how vendor-only options travel (context open, stream creation, module load, launch).
+ * `type` is defined by the backend's own documentation. A link that the backend does not know is UNSUPPORTED, unless
+ * `optional` is 1. A chain of more than HALY_EXT_MAX links, or a link smaller than this header, is INVALID. [ABI-007]
  */
 typedef struct haly_ext {
     uint32_t type;               /**< what follows this header */

@@ -108,6 +108,60 @@ CTS_CASE(error, an_input_struct_of_this_version_is_accepted, "ABI-001")
     }
 }
 
+/* Fields in which nothing, or not every bit, has a meaning yet. */
+static const struct {
+    const char *name;
+    uint32_t offset;
+    uint32_t value;
+} unknown_fields[] = {{"haly_context_desc", offsetof(haly_context_desc, flags), 1U << 30},
+                      {"haly_memory_desc", offsetof(haly_memory_desc, flags), 1U << 30},
+                      {"haly_stream_desc", offsetof(haly_stream_desc, flags), 1},
+                      {"haly_stream_desc", offsetof(haly_stream_desc, reserved), 8},
+                      {"haly_event_desc", offsetof(haly_event_desc, flags), 1U << 30},
+                      {"haly_copy_2d_desc", offsetof(haly_copy_2d_desc, reserved), 7}};
+
+/* The row of input_calls whose struct is named so, with one field set to what means nothing. */
+static haly_status call_with_field(struct cts *t, const char *name, uint32_t offset, uint32_t value)
+{
+    const struct input_call *row = input_calls;
+    while (strcmp(row->name, name) != 0)
+        row++;
+    char *desc = cts_host(t, row->size);
+    memcpy(desc, &row->size, sizeof row->size);
+    if (row->fill != NULL)
+        row->fill(t, desc);
+    memcpy(desc + offset, &value, sizeof value);
+    return row->call(t, desc);
+}
+
+CTS_CASE(error, unknown_flags_and_reserved_fields_are_unsupported, "ABI-008")
+{
+    t->failures_expected++;
+    for (size_t i = 0; i < sizeof unknown_fields / sizeof unknown_fields[0]; i++) {
+        const haly_status status =
+            call_with_field(t, unknown_fields[i].name, unknown_fields[i].offset, unknown_fields[i].value);
+        CTS_CHECK(status == HALY_ERR_UNSUPPORTED, "%s with %u at byte %u: %s", unknown_fields[i].name,
+                  unknown_fields[i].value, unknown_fields[i].offset, haly_status_name(status));
+        CTS_MESSAGE(unknown_fields[i].name);
+    }
+}
+
+CTS_CASE_OP(error, unknown_flags_and_reserved_fields_of_operators_are_unsupported, "ABI-008")
+{
+    const haly_tensor x = haly_f32_1d(cts_device(t, 64), 16);
+    haly_tensor odd = x;
+    haly_op_desc desc = {HALY_OP_DESC_INIT, .name = "Neg", HALY_INPUTS(x), HALY_OUTPUTS(x)};
+    CTS_OK(haly_op_run(t->stream, &desc));
+    desc.flags = 1U << 30;
+    CTS_STATUS(HALY_ERR_UNSUPPORTED, haly_op_run(t->stream, &desc));
+    desc.flags = 0;
+    desc.reserved = 1;
+    CTS_STATUS(HALY_ERR_UNSUPPORTED, haly_op_run(t->stream, &desc));
+    odd.reserved = 1;
+    desc = (haly_op_desc){HALY_OP_DESC_INIT, .name = "Neg", HALY_INPUTS(odd), HALY_OUTPUTS(x)};
+    CTS_STATUS(HALY_ERR_UNSUPPORTED, haly_op_run(t->stream, &desc));
+}
+
 CTS_CASE(error, an_input_struct_shorter_than_1_0_is_invalid, "ABI-001")
 {
     t->failures_expected++;

@@ -213,10 +213,13 @@ CTS_CASE_HOST(selection, a_wrong_environment_value_is_an_error_of_create, "CFG-0
     t->failures_expected++;
 }
 
-CTS_CASE_HOST(selection, flags_and_reserved_fields_must_be_zero, "ABI-001 ABI-005")
+CTS_CASE_HOST(selection, flags_and_reserved_fields_must_be_zero, "ABI-008 ABI-005")
 {
     haly_instance *instance = NULL;
-    CTS_INVALID(haly_instance_create(&(haly_instance_desc){HALY_INSTANCE_DESC_INIT, .flags = 1}, &instance));
+    const haly_instance_desc flags = {HALY_INSTANCE_DESC_INIT, .flags = 1};
+    const haly_instance_desc reserved = {HALY_INSTANCE_DESC_INIT, .reserved = 1};
+    CTS_STATUS(HALY_ERR_UNSUPPORTED, haly_instance_create(&flags, &instance));
+    CTS_STATUS(HALY_ERR_UNSUPPORTED, haly_instance_create(&reserved, &instance));
     CTS_TRUE(instance == NULL);
 }
 

@@ -85,6 +85,18 @@ CASE_KERNEL(a_truncated_image_is_refused, "KRN-002 ABI-005")
     }
 }
 
+CASE_KERNEL(an_image_too_short_to_be_told_is_corrupt, "KRN-002 ABI-005")
+{
+    uint64_t size = 0;
+    const uint8_t *bytes = read_file(t, "cts_basic.so", &size);
+    for (uint64_t length = 0; length < 4; length++) {
+        haly_module *module = NULL;
+        CTS_STATUS(HALY_ERR_CORRUPT, load_bytes(t, bytes, length, &module));
+        CTS_MESSAGE("too few");
+        CTS_TRUE(module == NULL);
+    }
+}
+
 CASE_KERNEL(an_image_for_another_machine_is_unsupported_and_named, "KRN-002")
 {
     uint64_t size = 0;
