@@ -22,6 +22,7 @@ struct graph_run {
     uint32_t count;
     uint16_t event_kind; /* HALY_COMMAND_RECORD or _WAIT; 0: commands */
     bool needs_service;  /* the backend's queue cannot take one of them */
+    bool was_accepted;   /* as it stands: its records say so to the backend */
     haly_event *event;
 };
 
@@ -143,6 +144,15 @@ static haly_status room_for_resolved(haly_graph *graph)
     return HALY_OK;
 }
 
+/* Tells the backend from now on that it has seen these records. */
+static void mark_accepted(haly_graph *graph, struct graph_run *run)
+{
+    char *at = graph->resolved + run->offset;
+    for (const char *end = at + run->bytes; at < end; at += ((haly_command *)(void *)at)->size)
+        ((haly_command *)(void *)at)->flags |= HALY_COMMAND_AGAIN;
+    run->was_accepted = true;
+}
+
 static void resolve_run(haly_graph *graph, const struct graph_run *run)
 {
     if (run->event_kind != 0)
@@ -205,6 +215,8 @@ static void resolve_nodes(haly_graph *graph, uint64_t first_node, uint64_t count
         if (node->kind != HALY_COMMAND_RECORD && node->kind != HALY_COMMAND_WAIT)
             resolve_run(graph, &run);
     }
+    for (uint64_t i = 0; i < graph->run_count; i++)
+        graph->runs[i].was_accepted = false;
 }
 
 haly_status graph_edit(haly_graph *graph, uint64_t first_node, const struct recording *edits)
@@ -212,10 +224,11 @@ haly_status graph_edit(haly_graph *graph, uint64_t first_node, const struct reco
     pthread_mutex_lock(&graph->lock);
     const bool keeps = graph->is_prepared && keeps_runs(graph, first_node, edits);
     const haly_status status = recording_replace(&graph->recording, first_node, edits);
-    if (status == HALY_OK && keeps)
-        resolve_nodes(graph, first_node, edits->node_count);
-    else if (status == HALY_OK)
-        graph->is_prepared = false;
+    if (status == HALY_OK) {
+        graph->is_prepared = keeps;
+        if (keeps)
+            resolve_nodes(graph, first_node, edits->node_count);
+    }
     pthread_mutex_unlock(&graph->lock);
     return status;
 }
@@ -234,7 +247,19 @@ static haly_status submit_copy(haly_stream *stream, const haly_graph *graph, con
     return status;
 }
 
-static haly_status submit_run(haly_stream *stream, const haly_graph *graph, const struct graph_run *run)
+/* What a direct stream's backend gets; `record`: of the record command behind the run, or NULL. */
+static haly_status submit_resolved(haly_stream *stream, haly_graph *graph, struct graph_run *run,
+                                   struct event_record *record)
+{
+    const uint64_t bytes = record != NULL ? sizeof(haly_command_record) : 0;
+    TRY(stream_submit_resolved(stream, graph->resolved + run->offset, run->bytes + bytes, run->count + (record != NULL),
+                               record));
+    if (UNLIKELY(!run->was_accepted))
+        mark_accepted(graph, run);
+    return HALY_OK;
+}
+
+static haly_status submit_run(haly_stream *stream, haly_graph *graph, struct graph_run *run)
 {
     if (run->event_kind == HALY_COMMAND_RECORD)
         return haly_event_record(run->event, stream);
@@ -242,7 +267,7 @@ static haly_status submit_run(haly_stream *stream, const haly_graph *graph, cons
         return haly_stream_wait(stream, run->event);
     if (run->needs_service || !stream_is_direct(stream))
         return submit_copy(stream, graph, run);
-    return stream_submit_resolved(stream, graph->resolved + run->offset, run->bytes, run->count, NULL);
+    return submit_resolved(stream, graph, run, NULL);
 }
 
 /* A record for the end of this launch: the one of the latest when nobody waits for that any more. */
@@ -260,7 +285,7 @@ static haly_status take_launched(haly_graph *graph, struct event_record **out_re
 }
 
 /* The last run with the record behind it, in one submit where that can be. */
-static haly_status submit_last(haly_stream *stream, haly_graph *graph, const struct graph_run *run)
+static haly_status submit_last(haly_stream *stream, haly_graph *graph, struct graph_run *run)
 {
     struct event_record *record;
     const bool is_direct = run != NULL && run->event_kind == 0 && !run->needs_service && stream_is_direct(stream);
@@ -272,8 +297,7 @@ static haly_status submit_last(haly_stream *stream, haly_graph *graph, const str
         return stream_submit(stream, &command, sizeof command, 1);
     command.event = record->block;
     memcpy(graph->resolved + run->offset + run->bytes, &command, sizeof command);
-    return stream_submit_resolved(stream, graph->resolved + run->offset, run->bytes + sizeof command, run->count + 1,
-                                  record);
+    return submit_resolved(stream, graph, run, record);
 }
 
 static haly_status launch(haly_stream *stream, haly_graph *graph)

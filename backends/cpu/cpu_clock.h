@@ -10,6 +10,16 @@
 
 uint64_t cpu_now(void);
 
+/* What one look at the clock takes, at least: to be taken off short times. */
+uint64_t cpu_clock_cost(void);
+
+/* Nanoseconds since `begin`, without those of the clock itself. */
+static inline uint64_t cpu_since(uint64_t begin)
+{
+    const uint64_t time = cpu_now() - begin, clock = cpu_clock_cost();
+    return time > clock ? time - clock : 0;
+}
+
 /* The moment that lies `nanoseconds` from `now`. */
 static inline uint64_t cpu_moment(uint64_t now, uint64_t nanoseconds)
 {

@@ -29,8 +29,8 @@ static inline uint64_t cpu_cost_estimate(struct cpu_cost *cost, uint64_t units)
     return units > UINT64_MAX / UINT32_MAX ? UINT64_MAX / CPU_COST_SCALE : units * unit / CPU_COST_SCALE;
 }
 
-/* Whether this run should be timed: the first ones, then one of sixteen, later one of 64, since asking the clock takes as
- * long as a short kernel. Lost counts do no harm. */
+/* Whether this run should be timed: the first ones, then one of sixteen, later one of 64, since asking the clock takes
+ * as long as a short kernel. Lost counts do no harm. */
 static inline bool cpu_cost_wants_sample(struct cpu_cost *cost)
 {
     const uint32_t runs = atomic_load_explicit(&cost->runs, memory_order_relaxed);

@@ -133,17 +133,19 @@ static uint64_t run_timed(const struct cpu_work *work, const struct launch *laun
 {
     const uint64_t begin = cpu_now();
     const uint64_t next = cpu_pool_run(work, tiles);
-    const uint64_t time = cpu_now() - begin;
-    cpu_cost_sample(&kernel->cost, tiles->own * launch->run, time);
+    cpu_cost_sample(&kernel->cost, tiles->own * launch->run, cpu_since(begin));
     return next;
 }
 
 /* Nothing to cut, share or divide. */
-static void run_single_group(const struct cpu_kernel *kernel, const haly_command_launch *record)
+static void run_single_group(struct cpu_kernel *kernel, const haly_command_launch *record, bool is_sample)
 {
     const struct haly_group group = {.groups = {1, 1, 1},
                                      .size = {record->group[0], record->group[1], record->group[2]}};
+    const uint64_t begin = is_sample ? cpu_now() : 0;
     kernel->entry(&group, record + 1);
+    if (is_sample)
+        cpu_cost_sample(&kernel->cost, 1, cpu_since(begin));
 }
 
 uint64_t cpu_launch_run(const struct cpu_work *work, const haly_command_launch *record, uint64_t from)
@@ -153,8 +155,8 @@ uint64_t cpu_launch_run(const struct cpu_work *work, const haly_command_launch *
     if (groups == 0)
         return UINT64_MAX;
     const bool is_sample = cpu_cost_wants_sample(&kernel->cost);
-    if (groups == 1 && !is_sample) {
-        run_single_group(kernel, record);
+    if (groups == 1) {
+        run_single_group(kernel, record, is_sample);
         return UINT64_MAX;
     }
     struct launch launch = {.kernel = kernel, .arguments = record + 1, .groups = groups};

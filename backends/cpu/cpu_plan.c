@@ -63,6 +63,6 @@ haly_status cpu_op_run(const struct cpu_work *work, const haly_command_op *recor
     const uint64_t begin = is_sample ? cpu_now() : 0;
     const haly_status status = plan->run(plan, work, &call, out_text);
     if (is_sample)
-        cpu_cost_sample(&plan->cost, 1, cpu_now() - begin);
+        cpu_cost_sample(&plan->cost, 1, cpu_since(begin));
     return status;
 }

@@ -119,7 +119,8 @@ static haly_status examine(const struct cpu_queue *queue, const haly_command *re
     const char *end = (const char *)record + bytes;
     uint64_t total = 0;
     for (; (const char *)record < end; record = NEXT(record)) {
-        TRY(check_record(queue, record, (uint64_t)(end - (const char *)record)));
+        if ((record->flags & HALY_COMMAND_AGAIN) == 0)
+            TRY(check_record(queue, record, (uint64_t)(end - (const char *)record)));
         uint64_t cost = cpu_record_cost(record);
         if (record->kind == HALY_COMMAND_WAIT && !is_past((const haly_command_wait *)record))
             cost = UINT64_MAX;
@@ -129,10 +130,17 @@ static haly_status examine(const struct cpu_queue *queue, const haly_command *re
     return HALY_OK;
 }
 
+/* Records that can fail the stream, or bring in the failure of another one; copies, fills and launches cannot. */
+static bool may_fail(const haly_command *record)
+{
+    return record->kind == HALY_COMMAND_OP || record->kind == HALY_COMMAND_WAIT;
+}
+
 /* A wait that is past brings in nothing but the failures of the stream it waited for, and those the core knows. */
 static haly_status run_now(struct cpu_queue *queue, const haly_command *record, const char *end, uint64_t sequence)
 {
     const struct cpu_work work = {queue, queue->threads, CPU_NEVER};
+    bool is_healthy = cpu_core->stream_status(queue->token, sequence) == HALY_OK;
     for (; (const char *)record < end; record = NEXT(record), sequence++) {
         if (record->kind == HALY_COMMAND_RECORD) {
             struct cpu_clock_mark *mark;
@@ -141,8 +149,10 @@ static haly_status run_now(struct cpu_queue *queue, const haly_command *record, 
                 cpu_mark_stamp(mark);
                 cpu_mark_release(mark);
             }
-        } else if (cpu_core->stream_status(queue->token, sequence) == HALY_OK) {
+        } else if (is_healthy) {
             cpu_record_run(&work, record, 0, sequence);
+            if (may_fail(record))
+                is_healthy = cpu_core->stream_status(queue->token, sequence + 1) == HALY_OK;
         }
         atomic_store_explicit(&queue->submitted, sequence, memory_order_relaxed);
         atomic_store_explicit(&queue->completed, sequence, memory_order_release);

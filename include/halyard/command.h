@@ -28,11 +28,18 @@ typedef enum haly_command_kind {
     HALY_COMMAND_KIND_MAX_ENUM = 0x7fffffff
 } haly_command_kind;
 
+enum {
+    /** The very same record was accepted by this stream's context before, as part of a graph: a backend may leave out
+     *  its checks. */
+    HALY_COMMAND_AGAIN = 1 << 0,
+    HALY_COMMAND_FLAGS_MAX_ENUM = 0x7fffffff
+};
+
 /** The head of every record. */
 typedef struct haly_command {
     uint32_t size;  /**< of the whole record, a multiple of 8 */
     uint16_t kind;  /**< haly_command_kind */
-    uint16_t flags; /**< 0 */
+    uint16_t flags; /**< HALY_COMMAND_… bits; a backend ignores those it does not know */
 } haly_command;
 
 typedef struct haly_command_copy {

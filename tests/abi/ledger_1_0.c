@@ -145,6 +145,7 @@ SAME(HALY_COMMAND_RECORD, 6);
 SAME(HALY_COMMAND_WAIT, 7);
 SAME(HALY_COMMAND_HOST_CALL, 8);
 SAME(HALY_COMMAND_COLLECTIVE, 9);
+SAME(HALY_COMMAND_AGAIN, 1);
 GROWN(sizeof(haly_command), 8);
 SAME(offsetof(haly_command, size), 0);
 SAME(offsetof(haly_command, kind), 4);
