@@ -237,8 +237,9 @@ static void discard_captures(haly_context *context)
 }
 
 /* Everything is idle: ends what is left, users before what they use. */
-static void context_finish(haly_context *context)
+static void context_finish(struct object *object)
 {
+    haly_context *context = (haly_context *)object;
     static const struct {
         uint32_t kind;
         void (*destroy)(struct object *object);
@@ -252,8 +253,8 @@ static void context_finish(haly_context *context)
     for (size_t i = 0; i < sizeof order / sizeof *order; i++) {
         if (order[i].kind == HALY_OBJECT_KERNEL)
             plans_close(context);
-        for (struct object *object; (object = take_first(context, order[i].kind)) != NULL;)
-            order[i].destroy(object);
+        for (struct object *child; (child = take_first(context, order[i].kind)) != NULL;)
+            order[i].destroy(child);
     }
     events_close(context);
     memory_close(context);

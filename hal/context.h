@@ -36,6 +36,8 @@ struct haly_context {
     struct memory *memory;
     struct plan_cache *plans;
     struct service *service; /* started on first need, under lock */
+
+    _Atomic uint32_t retiring; /* objects of it that were released and are not destroyed yet */
 };
 
 /* Renames a context; names are unique among the live contexts of its instance. */

@@ -12,6 +12,19 @@
 
 #define OBJECT_NAME_BYTES 64
 
+struct object;
+struct timeline_point;
+
+/* How an object waits, once released, for queued work that may still use it: see retire.h. A part of the object, so
+ * that releasing needs no memory. */
+struct retirement {
+    struct object *next;
+    void (*destroy)(struct object *object);
+    struct timeline_point *points; /* what it waits for, counted */
+    uint32_t point_count;
+    bool waits_for_idle; /* there was no memory for points: until every stream of the context is idle */
+};
+
 struct object {
     _Atomic uint32_t kind;       /* haly_object_kind; 0 once dead */
     uint32_t generation;         /* of the process that made it: see fork.h */
@@ -21,6 +34,7 @@ struct object {
     haly_context *context;          /* it belongs to, itself for a context, NULL above contexts */
     struct object *previous, *next; /* among the context's objects; under the context's lock */
     char name[OBJECT_NAME_BYTES];
+    struct retirement retirement;
 };
 
 /* The current process's generation, wiped to 0 by fork and by haly_shutdown(): one comparison finds stale handles.

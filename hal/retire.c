@@ -12,49 +12,57 @@
 #define PATIENCE 2000000U
 #define LONGEST_PAUSE 50000000U
 
-struct retirement {
-    struct retirement *next;
-    haly_context *context;
-    struct object *object; /* NULL: the context itself */
-    void (*destroy)(struct object *object);
-    void (*finish)(haly_context *context);
-    uint32_t point_count;
-    struct timeline_point *points; /* counted timelines */
-};
-
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
 static pthread_cond_t changed = PTHREAD_COND_INITIALIZER;
-static struct retirement *waiting;
-static struct retirement
-    *given_up; /* of abandoned contexts: kept for ever, where leak checkers and debuggers find them */
+static struct object *waiting;
+static struct object *given_up; /* of abandoned contexts: kept for ever, where leak checkers and debuggers find them */
+static bool is_sweeping;        /* one thread at a time takes entries out of the list */
 static bool has_thread;
 static bool stopping;
 static pthread_t thread;
 
-/* Remembers what has been submitted so far to each stream of the context. NULL: out of memory. */
-static struct retirement *retirement_create(haly_context *context)
+/* Remembers what has been submitted so far to each stream of the context. */
+static void note_points(struct object *object)
 {
+    struct retirement *retirement = &object->retirement;
     const haly_error before = *error_detail(); /* releasing writes none */
-    struct retirement *retirement = calloc(1, sizeof *retirement);
-    if (retirement == NULL)
-        return NULL;
-    retirement->context = context;
-    if (timelines_take(context, &retirement->points, &retirement->point_count) == HALY_OK)
-        return retirement;
+    if (timelines_take(object->context, &retirement->points, &retirement->point_count) == HALY_OK)
+        return;
     *error_detail() = before;
-    free(retirement);
-    return NULL;
+    retirement->waits_for_idle = true;
 }
 
-static void retirement_free(struct retirement *retirement)
+/* A stream of the context that is not known to be idle, counted; NULL when there is none. */
+static struct timeline *find_busy(haly_context *context)
 {
-    free(retirement->points);
-    free(retirement);
+    pthread_mutex_lock(&context->lock);
+    struct timeline *timeline = context->timelines;
+    while (timeline != NULL && timeline_is_known_finished(timeline, timeline_submitted(timeline)))
+        timeline = timeline->next;
+    if (timeline != NULL)
+        timeline_retain(timeline);
+    pthread_mutex_unlock(&context->lock);
+    return timeline;
+}
+
+/* Whether all streams are idle at one moment: then nothing is left of what had been submitted before. */
+static bool is_idle(haly_context *context)
+{
+    bool has_finished = true;
+    struct timeline *timeline;
+    while (has_finished && (timeline = find_busy(context)) != NULL) {
+        has_finished = timeline_has_finished(timeline, timeline_submitted(timeline));
+        timeline_release(timeline);
+    }
+    return has_finished;
 }
 
 /* Forgets the points that have been reached; whether none is left. */
-static bool is_due(struct retirement *retirement, uint64_t patience)
+static bool is_due(struct object *object, uint64_t patience)
 {
+    struct retirement *retirement = &object->retirement;
+    if (retirement->waits_for_idle)
+        return is_idle(object->context);
     while (retirement->point_count > 0) {
         struct timeline_point *point = &retirement->points[retirement->point_count - 1];
         if (!timeline_has_finished(point->timeline, point->sequence)) {
@@ -69,71 +77,64 @@ static bool is_due(struct retirement *retirement, uint64_t patience)
     return true;
 }
 
-static bool is_last_of_context(const struct retirement *retirement)
+static bool is_context(const struct object *object)
 {
-    pthread_mutex_lock(&lock);
-    bool is_last = true;
-    for (const struct retirement *other = waiting; other != NULL; other = other->next)
-        is_last = is_last && (other == retirement || other->context != retirement->context);
-    pthread_mutex_unlock(&lock);
-    return is_last;
+    return &object->context->object == object;
 }
 
-static void take_out(struct retirement *retirement)
+static bool is_ready(struct object *object, uint64_t patience)
 {
-    pthread_mutex_lock(&lock);
-    struct retirement **link = &waiting;
-    while (*link != NULL && *link != retirement)
-        link = &(*link)->next;
-    if (*link != NULL)
-        *link = retirement->next;
-    pthread_mutex_unlock(&lock);
+    return is_due(object, patience) && (!is_context(object) || atomic_load(&object->context->retiring) == 0);
 }
 
-/* Destroys what is due. It stays listed until it is gone: the context's own end must see it until then. */
-static void finish_one(struct retirement *retirement)
+static void take_out(struct object *object)
 {
-    if (retirement->object != NULL)
-        retirement->destroy(retirement->object);
-    take_out(retirement);
-    if (retirement->object == NULL)
-        retirement->finish(retirement->context);
-    retirement_free(retirement);
-}
-
-static void give_up(struct retirement *retirement)
-{
-    take_out(retirement);
     pthread_mutex_lock(&lock);
-    retirement->next = given_up;
-    given_up = retirement;
+    struct object **link = &waiting;
+    while (*link != object)
+        link = &(*link)->retirement.next;
+    *link = object->retirement.next;
     pthread_mutex_unlock(&lock);
 }
 
-static bool is_ready(struct retirement *retirement, uint64_t patience)
+/* A context counts what of it is being retired until that is gone: its own end must not overtake it. */
+static void finish_one(struct object *object)
 {
-    return is_due(retirement, patience) && (retirement->object != NULL || is_last_of_context(retirement));
+    haly_context *context = is_context(object) ? NULL : object->context;
+    free(object->retirement.points);
+    object->retirement.destroy(object);
+    if (context != NULL)
+        atomic_fetch_sub(&context->retiring, 1);
+}
+
+static void give_up(struct object *object)
+{
+    pthread_mutex_lock(&lock);
+    object->retirement.next = given_up;
+    given_up = object;
+    pthread_mutex_unlock(&lock);
 }
 
 /* Goes once over the list; whether anything could be destroyed. Entries are only removed here. */
-static bool sweep(void)
+static bool sweep(uint64_t patience)
 {
     bool progress = false;
-    uint64_t patience = PATIENCE;
     pthread_mutex_lock(&lock);
-    struct retirement *retirement = waiting;
+    struct object *object = waiting;
     pthread_mutex_unlock(&lock);
-    while (retirement != NULL) {
-        struct retirement *next = retirement->next; /* new entries come in front: behind this one nothing changes */
-        if (context_is_abandoned(retirement->context)) {
-            give_up(retirement);
-        } else if (is_ready(retirement, patience)) {
-            finish_one(retirement);
+    while (object != NULL) {
+        struct object *next = object->retirement.next; /* new entries come in front: behind this one nothing changes */
+        if (context_is_abandoned(object->context)) {
+            take_out(object);
+            give_up(object);
+        } else if (is_ready(object, patience)) {
+            take_out(object);
+            finish_one(object);
             progress = true;
         } else {
             patience = 0; /* one wait a sweep is enough */
         }
-        retirement = next;
+        object = next;
     }
     return progress;
 }
@@ -149,7 +150,7 @@ static void *run(void *unused)
             continue;
         }
         pthread_mutex_unlock(&lock);
-        pause = sweep() ? PATIENCE : pause < LONGEST_PAUSE ? 2 * pause : pause;
+        pause = sweep(PATIENCE) ? PATIENCE : pause < LONGEST_PAUSE ? 2 * pause : pause;
         pthread_mutex_lock(&lock);
         if (pause > PATIENCE && !stopping)
             process_timed_wait(&changed, &lock, pause);
@@ -158,30 +159,57 @@ static void *run(void *unused)
     return NULL;
 }
 
-static void put_in(struct retirement *retirement)
+/* The system refused the thread, which nobody can be told here: whoever releases next looks after what waits. */
+static void sweep_in_its_place(void)
 {
     pthread_mutex_lock(&lock);
-    retirement->next = waiting;
-    waiting = retirement;
-    if (!has_thread && !stopping)
-        has_thread = process_thread_start(&thread, "haly-retire", run, NULL) == HALY_OK;
+    const bool is_ours = !has_thread && !is_sweeping && !stopping && waiting != NULL;
+    is_sweeping = is_sweeping || is_ours;
+    pthread_mutex_unlock(&lock);
+    if (!is_ours)
+        return;
+    sweep(0);
+    pthread_mutex_lock(&lock);
+    is_sweeping = false;
+    pthread_mutex_unlock(&lock);
+}
+
+/* Starting the thread may fail, and releasing writes no detail. Under the lock. */
+static void start_thread(void)
+{
+    const haly_error before = *error_detail();
+    has_thread = process_thread_start(&thread, "haly-retire", run, NULL) == HALY_OK;
+    *error_detail() = before;
+}
+
+static void put_in(struct object *object)
+{
+    pthread_mutex_lock(&lock);
+    object->retirement.next = waiting;
+    waiting = object;
+    if (!has_thread && !is_sweeping && !stopping)
+        start_thread();
     pthread_cond_signal(&changed);
     pthread_mutex_unlock(&lock);
 }
 
+static void retire_object(struct object *object, void (*destroy)(struct object *object))
+{
+    note_points(object);
+    object->retirement.destroy = destroy;
+    if (context_is_abandoned(object->context))
+        give_up(object);
+    else if (is_ready(object, 0))
+        finish_one(object);
+    else
+        put_in(object);
+    sweep_in_its_place();
+}
+
 void retire(struct object *object, void (*destroy)(struct object *object))
 {
-    struct retirement *retirement = retirement_create(object->context);
-    if (retirement == NULL)
-        return;
-    retirement->object = object;
-    retirement->destroy = destroy;
-    if (context_is_abandoned(object->context))
-        give_up(retirement);
-    else if (is_due(retirement, 0))
-        finish_one(retirement);
-    else
-        put_in(retirement);
+    atomic_fetch_add(&object->context->retiring, 1);
+    retire_object(object, destroy);
 }
 
 void retire_idle(struct object *object, void (*destroy)(struct object *object))
@@ -192,23 +220,16 @@ void retire_idle(struct object *object, void (*destroy)(struct object *object))
         destroy(object);
 }
 
-void retire_context(haly_context *context, void (*finish)(haly_context *context))
+void retire_context(haly_context *context, void (*destroy)(struct object *object))
 {
-    struct retirement *retirement = retirement_create(context);
-    if (retirement == NULL)
-        return;
-    retirement->finish = finish;
-    if (is_due(retirement, 0) && is_last_of_context(retirement))
-        finish_one(retirement);
-    else
-        put_in(retirement);
+    retire_object(&context->object, destroy);
 }
 
 void retire_forked(void)
 {
     pthread_mutex_init(&lock, NULL);
     pthread_cond_init(&changed, NULL);
-    has_thread = false;
+    has_thread = is_sweeping = false;
     waiting = NULL;
 }
 

@@ -9,15 +9,14 @@
 #include "object.h"
 
 /* Destroys `object` once all that was submitted so far in its context has finished; in an abandoned context never. The
- * object was taken out of its context. Without memory to remember it, the object is leaked rather than destroyed under
- * running work. */
+ * object was taken out of its context. Needs no memory: without any, it waits for more than it must. */
 void retire(struct object *object, void (*destroy)(struct object *object));
 
 /* Destroys `object` now, which no queued work uses; in an abandoned context never. */
 void retire_idle(struct object *object, void (*destroy)(struct object *object));
 
-/* Calls `finish` once nothing of the context is being retired and all its streams are idle. */
-void retire_context(haly_context *context, void (*finish)(haly_context *context));
+/* The same for a context, which waits besides until nothing of it is being retired. */
+void retire_context(haly_context *context, void (*destroy)(struct object *object));
 
 /* In a child of fork: the thread and what it waited for are the parent's. */
 void retire_forked(void);
