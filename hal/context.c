@@ -16,12 +16,13 @@
 #include "process.h"
 #include "retire.h"
 #include "service.h"
+#include "short_lock.h"
 #include "stream.h"
 #include "timeline.h"
 
 /* All live contexts of the process, for unique names, and those given up with what they held: leaked on purpose, but
  * where leak checkers and debuggers find them. */
-static pthread_mutex_t list_lock = PTHREAD_MUTEX_INITIALIZER;
+static struct short_lock list_lock = SHORT_LOCK_INIT;
 static haly_context *contexts, *abandoned;
 
 static haly_context *find_named(const haly_instance *instance, const char *name)
@@ -35,30 +36,30 @@ static haly_context *find_named(const haly_instance *instance, const char *name)
 haly_status context_rename(haly_context *context, const char *name)
 {
     haly_status status = HALY_OK;
-    pthread_mutex_lock(&list_lock);
+    short_lock_acquire_process(&list_lock);
     const haly_context *holder = name[0] != '\0' ? find_named(context->instance, name) : NULL;
     if (holder != NULL && holder != context)
         status = FAIL(HALY_ERR_INVALID, "the name \"%s\" is taken by the context with id %llu", name,
                       (unsigned long long)holder->object.id);
     else
         snprintf(context->object.name, sizeof context->object.name, "%s", name);
-    pthread_mutex_unlock(&list_lock);
+    short_lock_release(&list_lock);
     return status;
 }
 
 static void enlist(haly_context *context)
 {
-    pthread_mutex_lock(&list_lock);
+    short_lock_acquire_process(&list_lock);
     context->object.next = (struct object *)contexts;
     if (contexts != NULL)
         contexts->object.previous = &context->object;
     contexts = context;
-    pthread_mutex_unlock(&list_lock);
+    short_lock_release(&list_lock);
 }
 
 static void delist(haly_context *context)
 {
-    pthread_mutex_lock(&list_lock);
+    short_lock_acquire_process(&list_lock);
     if (context->object.previous != NULL)
         context->object.previous->next = context->object.next;
     else if (contexts == context)
@@ -66,7 +67,7 @@ static void delist(haly_context *context)
     if (context->object.next != NULL)
         context->object.next->previous = context->object.previous;
     context->object.previous = context->object.next = NULL;
-    pthread_mutex_unlock(&list_lock);
+    short_lock_release(&list_lock);
 }
 
 haly_status context_check(haly_context *context)
@@ -271,10 +272,10 @@ static void context_destroy(struct object *object)
         retire_context(context, context_finish);
         return;
     }
-    pthread_mutex_lock(&list_lock); /* kept whole: the device's threads may still look at it */
+    short_lock_acquire_process(&list_lock); /* kept whole: the device's threads may still look at it */
     object->next = (struct object *)abandoned;
     abandoned = context;
-    pthread_mutex_unlock(&list_lock);
+    short_lock_release(&list_lock);
 }
 
 void haly_context_release(haly_context *context)

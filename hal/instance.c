@@ -81,8 +81,6 @@ haly_status instance_create(const haly_instance_desc *desc, const struct instanc
     TRY(CHECK_INPUT(desc, haly_instance_desc, ext, &checked));
     TRY(check_desc(&checked));
     TRY(process_enter());
-    log_enter();
-    loader_enter();
     haly_instance *instance = calloc(1, sizeof *instance);
     if (instance == NULL)
         return fail_host_oom("an instance", sizeof *instance);

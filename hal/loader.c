@@ -11,7 +11,6 @@
 #include <errno.h>
 #include <link.h>
 #include <pthread.h>
-#include <sched.h>
 #include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
@@ -52,21 +51,10 @@ struct load {
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
 static pthread_cond_t changed = PTHREAD_COND_INITIALIZER;
 static struct load *loads; /* only grows */
-static _Atomic uint32_t generation;
-
-#define RENEWING UINT32_MAX
-
-void loader_enter(void)
+void loader_forked(void)
 {
-    const uint32_t now = process_current_generation();
-    uint32_t seen = atomic_load(&generation);
-    if (seen != now && seen != RENEWING && atomic_compare_exchange_strong(&generation, &seen, RENEWING)) {
-        pthread_mutex_init(&lock, NULL);
-        pthread_cond_init(&changed, NULL);
-        atomic_store(&generation, now);
-    }
-    while (atomic_load(&generation) == RENEWING)
-        sched_yield();
+    pthread_mutex_init(&lock, NULL);
+    pthread_cond_init(&changed, NULL);
 }
 
 haly_status loader_take_failure(haly_status status, uint64_t serial, char *out_reason, size_t size)

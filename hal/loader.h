@@ -28,8 +28,8 @@ void loader_probe(struct backend *backend);
 /* haly_shutdown(): calls the shutdown entry of every loaded backend. */
 void loader_shutdown_backends(void);
 
-/* First thing of a new generation (process.h): forgets a lock, or a load, of a thread that the fork left behind. */
-void loader_enter(void);
+/* In a child of fork: the lock may be held by a thread of the parent's. */
+void loader_forked(void);
 
 /* The failure that a backend's call left in the calling thread's detail, as status and one sentence; for calls whose
  * failure is a property of the backend. `serial` is error_serial() from before the call. */

@@ -4,34 +4,21 @@
 #include "log.h"
 
 #include <pthread.h>
-#include <sched.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
 
-#include "object.h"
 #include "text.h"
 
 _Atomic uint32_t log_level_wanted;
 
 static pthread_rwlock_t lock = PTHREAD_RWLOCK_INITIALIZER;
 static struct log_sink *sinks;
-static _Atomic uint32_t generation;
-
-#define RENEWING UINT32_MAX
-
-void log_enter(void)
+void log_forked(void)
 {
-    const uint32_t now = *process_generation;
-    uint32_t seen = atomic_load(&generation);
-    if (seen != now && seen != RENEWING && atomic_compare_exchange_strong(&generation, &seen, RENEWING)) {
-        pthread_rwlock_init(&lock, NULL);
-        sinks = NULL;
-        atomic_store(&log_level_wanted, 0);
-        atomic_store(&generation, now);
-    }
-    while (atomic_load(&generation) == RENEWING)
-        sched_yield();
+    pthread_rwlock_init(&lock, NULL);
+    sinks = NULL;
+    atomic_store(&log_level_wanted, 0);
 }
 
 static void update_level(void)

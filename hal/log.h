@@ -36,7 +36,7 @@ void log_sink_remove(struct log_sink *sink);
 /* off, error, warn, info, debug. */
 bool log_level_parse(const char *text, haly_log_level *out_level);
 
-/* First thing of a new generation (process.h): forgets the parent's sinks and a lock that one of its threads held. */
-void log_enter(void);
+/* In a child of fork: the sinks are the parent's, and a thread of its may hold the lock. */
+void log_forked(void);
 
 #endif

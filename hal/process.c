@@ -14,15 +14,17 @@
 #include <unistd.h>
 
 #include "loader.h"
+#include "log.h"
 #include "object.h"
 #include "retire.h"
 #include "service.h"
+#include "short_lock.h"
 #include "timeline.h"
 
 static _Atomic uint32_t no_generation; /* until the first instance: matches no handle */
 _Atomic uint32_t *process_generation = &no_generation;
 
-static pthread_mutex_t enter_lock = PTHREAD_MUTEX_INITIALIZER;
+static struct short_lock enter_lock = SHORT_LOCK_INIT;
 static _Atomic uint32_t *token;  /* the wiped page; NULL before the first instance */
 static uint32_t last_generation; /* survives a fork, so that a child's generation is a new number */
 static _Atomic bool shutting_down;
@@ -41,25 +43,30 @@ static haly_status token_map(void)
     return HALY_OK;
 }
 
+/* In a child of fork: what threads that only the parent has may have left half done. */
+static void begin_generation(void)
+{
+    log_forked();
+    loader_forked();
+    retire_forked();
+    services_forked();
+    dependencies_forked();
+    *token = ++last_generation;
+    process_generation = token;
+}
+
 haly_status process_enter(void)
 {
+    haly_status status = HALY_OK;
     if (atomic_load(&shutting_down))
         return FAIL(HALY_ERR_SHUTTING_DOWN, "haly_shutdown() was called in this process");
-    /* A thread of the parent may have held the lock at the moment of the fork; the child has that one thread only. */
-    if (token != NULL && *token == 0)
-        pthread_mutex_init(&enter_lock, NULL);
-    pthread_mutex_lock(&enter_lock);
-    haly_status status = HALY_OK;
+    /* By the process's number: a child does not wait for a thread of its parent's. */
+    short_lock_acquire_as(&enter_lock, (uint32_t)getpid());
     if (token == NULL)
         status = token_map();
-    if (status == HALY_OK && *token == 0) {
-        retire_forked();
-        services_forked();
-        dependencies_forked();
-        *token = ++last_generation;
-        process_generation = token;
-    }
-    pthread_mutex_unlock(&enter_lock);
+    if (status == HALY_OK && *token == 0)
+        begin_generation();
+    short_lock_release(&enter_lock);
     return status;
 }
 
