@@ -7,6 +7,8 @@
 #define _GNU_SOURCE
 #include "process.h"
 
+#include <dlfcn.h>
+#include <link.h>
 #include <signal.h>
 #include <stdatomic.h>
 #include <sys/mman.h>
@@ -43,6 +45,16 @@ static haly_status token_map(void)
     return HALY_OK;
 }
 
+/* Threads of ours and backends, which are never unloaded, run code of this library: a program may close the plug-in
+ * that brought it, but the code stays. */
+static void stay_mapped(void)
+{
+    Dl_info info;
+    struct link_map *own = NULL;
+    if (dladdr1(&shutting_down, &info, (void **)&own, RTLD_DL_LINKMAP) != 0 && own->l_name[0] != '\0')
+        (void)dlopen(own->l_name, RTLD_NOW | RTLD_NOLOAD | RTLD_NODELETE); /* "": part of the program itself */
+}
+
 /* In a child of fork: what threads that only the parent has may have left half done. */
 static void begin_generation(void)
 {
@@ -62,8 +74,10 @@ haly_status process_enter(void)
         return FAIL(HALY_ERR_SHUTTING_DOWN, "haly_shutdown() was called in this process");
     /* By the process's number: a child does not wait for a thread of its parent's. */
     short_lock_acquire_as(&enter_lock, (uint32_t)getpid());
-    if (token == NULL)
+    if (token == NULL) {
+        stay_mapped();
         status = token_map();
+    }
     if (status == HALY_OK && *token == 0)
         begin_generation();
     short_lock_release(&enter_lock);
