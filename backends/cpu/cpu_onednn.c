@@ -7,7 +7,6 @@
 
 #include <dlfcn.h>
 #include <oneapi/dnnl/dnnl.h>
-#include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -215,14 +214,11 @@ __attribute__((visibility("default"))) const struct cpu_onednn_table *halyard_cp
 
 const struct cpu_onednn_table *halyard_cpu_onednn(uint32_t isa)
 {
-    static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
     static int is_done;
-    pthread_mutex_lock(&lock);
     if (!is_done) {
-        is_done = 1;
         set_up_for = isa;
         set_up();
+        is_done = 1; /* last: a child of fork begins again with what its parent was in the middle of */
     }
-    pthread_mutex_unlock(&lock);
     return table.version != 0 && set_up_for == isa ? &table : NULL;
 }

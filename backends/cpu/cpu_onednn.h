@@ -36,7 +36,7 @@ struct cpu_onednn_table {
 };
 
 /* The object's one symbol. `isa` is enum cpu_isa's number, the best that may be used; it counts on the first call. NULL
- * when the library cannot be set up. */
+ * when the library cannot be set up. One call at a time. */
 typedef const struct cpu_onednn_table *cpu_onednn_entry(uint32_t isa);
 
 #endif

@@ -5,18 +5,35 @@
 #include "cpu_onednn_load.h"
 
 #include <dlfcn.h>
-#include <pthread.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <string.h>
+#include <time.h>
+#include <unistd.h>
 
-static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
+static _Atomic pid_t holder; /* of the lock: the process, so that a child does not wait for a thread of its parent's */
 static cpu_onednn_entry *entry;
 static char reason[320]; /* why it cannot be used; "" until it was tried */
+
+static void lock(void)
+{
+    const pid_t process = getpid();
+    for (pid_t seen = 0; !atomic_compare_exchange_strong(&holder, &seen, process);)
+        if (seen == process) {
+            nanosleep(&(struct timespec){.tv_nsec = 100000}, NULL); /* loading takes milliseconds */
+            seen = 0;
+        }
+}
+
+static void unlock(void)
+{
+    atomic_store(&holder, 0);
+}
 
 static bool make_path(char *path, size_t bytes)
 {
     Dl_info own;
-    if (dladdr(&lock, &own) == 0 || own.dli_fname == NULL)
+    if (dladdr(&holder, &own) == 0 || own.dli_fname == NULL)
         return false;
     const char *slash = strrchr(own.dli_fname, '/');
     if (own.dli_fname[0] != '/' || slash == NULL)
@@ -50,13 +67,13 @@ haly_status cpu_onednn_load(const struct cpu_config *config, const struct cpu_on
         return FAIL(HALY_ERR_UNSUPPORTED, "oneDNN is switched off by HALYARD_CPU_ONEDNN");
     if (config->isa == CPU_ISA_BASELINE)
         return FAIL(HALY_ERR_UNSUPPORTED, "oneDNN is not used with the baseline instruction set");
-    pthread_mutex_lock(&lock);
+    lock();
     if (entry == NULL && reason[0] == '\0')
         load();
-    pthread_mutex_unlock(&lock);
+    const struct cpu_onednn_table *table = entry != NULL ? entry((uint32_t)config->isa) : NULL;
+    unlock();
     if (entry == NULL)
         return FAIL(HALY_ERR_UNAVAILABLE, "oneDNN: %s", reason);
-    const struct cpu_onednn_table *table = entry((uint32_t)config->isa);
     if (table == NULL || table->version != CPU_ONEDNN_VERSION)
         return FAIL(
             HALY_ERR_UNAVAILABLE,

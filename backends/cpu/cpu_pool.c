@@ -8,6 +8,7 @@
 #include "cpu_pool.h"
 
 #include <pthread.h>
+#include <sched.h>
 #include <signal.h>
 #include <stdatomic.h>
 #include <stdio.h>
@@ -41,7 +42,7 @@ struct worker {
 
 static struct {
     pthread_mutex_t lock;
-    _Atomic pid_t process;
+    _Atomic pid_t process; /* whose threads these are; 0: nobody's yet */
     _Atomic uint32_t wanted;
     _Atomic uint32_t count; /* threads started */
     _Atomic bool is_stopping;
@@ -240,11 +241,10 @@ void cpu_pool_relieve(void)
 }
 
 /* After a fork the child has none of the parent's threads, and its locks may stand as they did at that moment. */
-static void forget_parent(pid_t process)
+static void forget_parent(void)
 {
     pthread_mutex_init(&pool.lock, NULL);
     pthread_mutex_init(&pool.ready_lock, NULL);
-    atomic_store(&pool.process, process);
     atomic_store(&pool.wanted, 0);
     pool.ready_first = NULL;
     pool.ready_last = &pool.ready_first;
@@ -256,14 +256,27 @@ static void forget_parent(pid_t process)
     cpu_jobs_reset();
 }
 
+/* Once per process, however many threads of a child come here first: the number is negative while one of them is at it.
+ */
+static void take_over(pid_t process)
+{
+    pid_t seen = atomic_load(&pool.process);
+    while (seen != process) {
+        if (seen != -process && atomic_compare_exchange_strong(&pool.process, &seen, -process)) {
+            if (seen != 0)
+                forget_parent();
+            atomic_store(&pool.process, process);
+            return;
+        }
+        sched_yield();
+        seen = atomic_load(&pool.process);
+    }
+}
+
 void cpu_pool_reserve(uint32_t threads)
 {
-    const pid_t process = getpid();
-    const pid_t before = atomic_load(&pool.process);
-    if (before != 0 && before != process)
-        forget_parent(process);
+    take_over(getpid());
     pthread_mutex_lock(&pool.lock);
-    atomic_store(&pool.process, process);
     if (atomic_load(&pool.wanted) < threads)
         atomic_store(&pool.wanted, threads < MAX_WORKERS ? threads : MAX_WORKERS);
     pthread_mutex_unlock(&pool.lock);
