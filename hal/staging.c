@@ -14,7 +14,14 @@ struct rectangle {
     char *dst;
     const char *src;
     uint64_t dst_pitch, src_pitch, width, height;
+    uint32_t dst_class, src_class; /* haly_memory_class, or MEMORY_ELSEWHERE */
 };
+
+/* The host cannot touch it: only the backend copies from and to it. */
+static bool is_device(uint32_t memory_class)
+{
+    return memory_class == HALY_MEMORY_DEVICE || memory_class == HALY_MEMORY_FOREIGN;
+}
 
 static haly_status take_chunk(struct staging *staging, haly_context *context, int chunk)
 {
@@ -81,7 +88,7 @@ static haly_status wait_for_chunk(struct staging *staging, int chunk)
 
 /* Queues the device's half of a piece. */
 static haly_status submit_piece(struct staging *staging, haly_context *context, int chunk,
-                                const struct rectangle *piece, bool to_device)
+                                const struct rectangle *piece)
 {
     const haly_command_copy_2d copy = {
         {sizeof copy, HALY_COMMAND_COPY_2D, 0},
@@ -91,8 +98,8 @@ static haly_status submit_piece(struct staging *staging, haly_context *context, 
         piece->src_pitch,
         piece->width,
         piece->height,
-        to_device ? HALY_MEMORY_DEVICE : HALY_MEMORY_PINNED,
-        to_device ? HALY_MEMORY_PINNED : HALY_MEMORY_DEVICE,
+        piece->dst_class,
+        piece->src_class,
     };
     struct timeline *timeline = staging->timeline;
     const uint64_t sequence = timeline_submitted(timeline) + 1;
@@ -119,7 +126,8 @@ static haly_status piece_to_device(struct staging *staging, haly_context *contex
     copy_rows(staging->chunks[chunk], piece->width, piece->src, piece->src_pitch, piece->width, piece->height);
     half.src = staging->chunks[chunk];
     half.src_pitch = piece->width;
-    return submit_piece(staging, context, chunk, &half, true);
+    half.src_class = HALY_MEMORY_PINNED;
+    return submit_piece(staging, context, chunk, &half);
 }
 
 static haly_status piece_from_device(struct staging *staging, haly_context *context, int chunk,
@@ -128,7 +136,8 @@ static haly_status piece_from_device(struct staging *staging, haly_context *cont
     struct rectangle half = *piece;
     half.dst = staging->chunks[chunk];
     half.dst_pitch = piece->width;
-    return submit_piece(staging, context, chunk, &half, false);
+    half.dst_class = HALY_MEMORY_PINNED;
+    return submit_piece(staging, context, chunk, &half);
 }
 
 /* Takes a piece that came from the device out of its chunk. */
@@ -157,9 +166,9 @@ static struct rectangle cut(const struct rectangle *whole, uint64_t row, uint64_
     return piece;
 }
 
-static haly_status copy_through_chunks(struct staging *staging, haly_context *context, const struct rectangle *whole,
-                                       bool to_device)
+static haly_status copy_through_chunks(struct staging *staging, haly_context *context, const struct rectangle *whole)
 {
+    const bool to_device = is_device(whole->dst_class);
     struct rectangle pending[2] = {{0}, {0}};
     uint64_t row = 0, column = 0;
     int chunk = 0;
@@ -184,38 +193,35 @@ static haly_status copy_through_chunks(struct staging *staging, haly_context *co
 }
 
 /* The rectangle of a COPY or COPY_2D record, addresses in public form. */
-static struct rectangle rectangle_of(const haly_command *record, uint32_t *out_dst_class, uint32_t *out_src_class)
+static struct rectangle rectangle_of(const haly_command *record)
 {
     if (record->kind == HALY_COMMAND_COPY) {
         const haly_command_copy *copy = (const haly_command_copy *)record;
-        *out_dst_class = copy->dst_class;
-        *out_src_class = copy->src_class;
-        return (struct rectangle){copy->dst, copy->src, copy->size, copy->size, copy->size, 1};
+        return (struct rectangle){copy->dst,  copy->src, copy->size,      copy->size,
+                                  copy->size, 1,         copy->dst_class, copy->src_class};
     }
     const haly_command_copy_2d *copy = (const haly_command_copy_2d *)record;
-    *out_dst_class = copy->dst_class;
-    *out_src_class = copy->src_class;
-    return (struct rectangle){copy->dst, copy->src, copy->dst_pitch, copy->src_pitch, copy->width, copy->height};
+    return (struct rectangle){copy->dst,   copy->src,    copy->dst_pitch, copy->src_pitch,
+                              copy->width, copy->height, copy->dst_class, copy->src_class};
 }
 
 /* One rectangle between host memory and a device of `context`, or within host memory. */
-static haly_status copy_rectangle(struct staging *staging, haly_context *context, struct rectangle whole,
-                                  bool dst_is_device, bool src_is_device)
+static haly_status copy_rectangle(struct staging *staging, haly_context *context, struct rectangle whole)
 {
-    if (!dst_is_device && !src_is_device) {
+    if (!is_device(whole.dst_class) && !is_device(whole.src_class)) {
         copy_rows(whole.dst, whole.dst_pitch, whole.src, whole.src_pitch, whole.width, whole.height);
         return HALY_OK;
     }
     whole.dst = memory_translate(context, whole.dst);
     whole.src = memory_translate(context, whole.src);
     TRY(staging_begin(staging, context));
-    return copy_through_chunks(staging, context, &whole, dst_is_device);
+    return copy_through_chunks(staging, context, &whole);
 }
 
 /* One side of a copy across contexts. */
 struct side {
     haly_context *context;
-    bool is_device;
+    uint32_t memory_class;
     struct staging *staging, other; /* the service's own, or one for this copy */
 };
 
@@ -224,8 +230,8 @@ static haly_status side_open(struct side *side, struct staging *staging, haly_co
 {
     struct memory_view view;
     TRY(memory_resolve(context, address, 1, what, &view));
-    side->is_device = view.memory_class == HALY_MEMORY_DEVICE;
-    side->context = side->is_device ? view.context : context;
+    side->memory_class = (uint32_t)view.memory_class;
+    side->context = is_device(side->memory_class) ? view.context : context;
     side->other = (struct staging){0};
     side->staging = side->context == context ? staging : &side->other;
     return HALY_OK;
@@ -246,8 +252,11 @@ static haly_status copy_between(struct side *dst, struct side *src, const struct
         in.dst = bounce;
         out.src = bounce;
         in.dst_pitch = out.src_pitch = piece.width;
-        TRY(copy_rectangle(src->staging, src->context, in, false, src->is_device));
-        TRY(copy_rectangle(dst->staging, dst->context, out, dst->is_device, false));
+        in.dst_class = out.src_class = HALY_MEMORY_UNKNOWN;
+        in.src_class = src->memory_class;
+        out.dst_class = dst->memory_class;
+        TRY(copy_rectangle(src->staging, src->context, in));
+        TRY(copy_rectangle(dst->staging, dst->context, out));
         column += piece.width;
         if (column == whole->width) {
             row += piece.height;
@@ -274,9 +283,8 @@ static haly_status copy_across(struct staging *staging, haly_context *context, c
 
 haly_status staging_copy(struct staging *staging, haly_context *context, const haly_command *record)
 {
-    uint32_t dst_class, src_class;
-    const struct rectangle whole = rectangle_of(record, &dst_class, &src_class);
-    if (dst_class == MEMORY_ELSEWHERE || src_class == MEMORY_ELSEWHERE)
+    const struct rectangle whole = rectangle_of(record);
+    if (whole.dst_class == MEMORY_ELSEWHERE || whole.src_class == MEMORY_ELSEWHERE)
         return copy_across(staging, context, &whole);
-    return copy_rectangle(staging, context, whole, dst_class == HALY_MEMORY_DEVICE, src_class == HALY_MEMORY_DEVICE);
+    return copy_rectangle(staging, context, whole);
 }

@@ -43,6 +43,7 @@ struct segment_block {
 };
 
 static const haly_core_table *core;
+static struct manual_device manual_device;
 static pthread_mutex_t lock;
 
 static const haly_backend_param params[] = {
@@ -132,6 +133,14 @@ static void host_free(void *context, void *address, uint64_t size)
     free(address);
 }
 
+static haly_memory_class pointer_info(void *context, const void *address)
+{
+    (void)context;
+    const char *foreign = manual_device.foreign;
+    return foreign != NULL && (uintptr_t)address - (uintptr_t)foreign < 4096 ? HALY_MEMORY_FOREIGN
+                                                                             : HALY_MEMORY_UNKNOWN;
+}
+
 static haly_status stream_create(void *context, void *stream, const haly_stream_desc *desc, void *token)
 {
     (void)context, (void)desc;
@@ -141,6 +150,10 @@ static haly_status stream_create(void *context, void *stream, const haly_stream_
     made->control.allowed = UINT64_MAX;
     made->control.refuse_after = UINT64_MAX;
     made->token = token;
+    if (atomic_exchange(&manual_device.fail_new_stream, 0) != 0) {
+        made->control.fail_at = 1;
+        made->control.fail_scope = HALY_SCOPE_STREAM;
+    }
     made->last = &made->first;
     ((struct stream_block *)stream)->stream = made;
     return HALY_OK;
@@ -162,6 +175,7 @@ static void stream_destroy(void *stream)
 
 static void copy_rows(const haly_command_copy_2d *copy)
 {
+    manual_device.foreign_copies += copy->dst_class == HALY_MEMORY_FOREIGN || copy->src_class == HALY_MEMORY_FOREIGN;
     for (uint64_t row = 0; row < copy->height; row++)
         memcpy((char *)copy->dst + row * copy->dst_pitch, (const char *)copy->src + row * copy->src_pitch, copy->width);
 }
@@ -360,8 +374,13 @@ static haly_status event_elapsed(void *start, void *end, int64_t *out_nanosecond
 
 static haly_status native_get(haly_object_kind kind, void *block, haly_native *out_native)
 {
+    if (kind == HALY_OBJECT_CONTEXT) {
+        out_native->handle = &manual_device;
+        return HALY_OK;
+    }
     if (kind != HALY_OBJECT_STREAM)
-        return core->fail(HALY_ERR_UNSUPPORTED, HALY_SCOPE_CALL, HALY_RECOVER_NONE, 0, NULL, "streams only");
+        return core->fail(HALY_ERR_UNSUPPORTED, HALY_SCOPE_CALL, HALY_RECOVER_NONE, 0, NULL,
+                          "streams and contexts only");
     out_native->handle = &((struct stream_block *)block)->stream->control;
     return HALY_OK;
 }
@@ -387,6 +406,7 @@ static const haly_backend_table table = {
     .segment_free = segment_free,
     .host_alloc = host_alloc,
     .host_free = host_free,
+    .pointer_info = pointer_info,
     .stream_create = stream_create,
     .stream_destroy = stream_destroy,
     .stream_query = stream_query,

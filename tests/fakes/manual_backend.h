@@ -24,4 +24,11 @@ struct manual_control {
     _Atomic uint32_t is_destroyed; /* what tests see of it stays readable */
 };
 
+/* Of all contexts; the native handle of each. */
+struct manual_device {
+    const char *_Atomic foreign;      /* start of 4096 bytes of device memory that the core did not allocate */
+    _Atomic uint64_t foreign_copies;  /* copies that named it as such */
+    _Atomic uint32_t fail_new_stream; /* the next stream that is made fails at its first command; cleared by that */
+};
+
 #endif

@@ -42,6 +42,13 @@ static inline struct manual_control *control_of(haly_stream *stream)
     return native.handle;
 }
 
+static inline struct manual_device *device_of(haly_context *context)
+{
+    haly_native native = {HALY_NATIVE_INIT};
+    assert_ok(haly_native_get(context, &native));
+    return native.handle;
+}
+
 static inline haly_instance *open_instance(const char *caps)
 {
     const haly_param params[] = {{"backend", "manual"}, {"backend_path", MANUAL_BACKEND_DIR}, {"manual.caps", caps}};
