@@ -104,6 +104,10 @@ void timeline_fail(struct timeline *timeline, uint64_t sequence, haly_error *err
         error->first_sequence = error->last_sequence = sequence;
         timeline_label_at(timeline, sequence, error->label);
     }
+    if (error->scope < HALY_SCOPE_STREAM) {
+        error->scope = HALY_SCOPE_STREAM;
+        error->recovery = error->recovery > HALY_RECOVER_RECREATE ? error->recovery : HALY_RECOVER_RECREATE;
+    }
     pthread_mutex_lock(&lock);
     keep(timeline, sequence, error, &news);
     hand_on(&news);

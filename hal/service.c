@@ -132,8 +132,10 @@ static void run_copy(struct service *service, struct timeline *timeline, uint64_
 {
     if (timeline_status(timeline, sequence) != HALY_OK)
         return; /* it would move garbage */
-    if (staging_copy(&service->staging, service->context, record) != HALY_OK)
-        timeline_fail(timeline, sequence, error_detail());
+    if (staging_copy(&service->staging, service->context, record) == HALY_OK)
+        return;
+    error_detail()->scope = HALY_SCOPE_STREAM; /* whatever it says of the context that the copy goes to or comes from */
+    timeline_fail(timeline, sequence, error_detail());
 }
 
 /* Runs a record in place of the backend, once all before it has finished; false: not yet. */

@@ -7,6 +7,7 @@
 
 #include "block.h"
 #include "memory.h"
+#include "retire.h"
 
 #define CHUNK_BYTES (4U << 20)
 
@@ -78,6 +79,47 @@ void staging_end(struct staging *staging, haly_context *context)
     for (int i = 0; i < 2; i++)
         give_chunk(staging, context, i);
     *staging = (struct staging){0};
+}
+
+/* What is left of a copy whose stream cannot be waited for. */
+struct stray {
+    struct object object;
+    struct staging staging;
+};
+
+static void stray_destroy(struct object *object)
+{
+    staging_end(&((struct stray *)object)->staging, object->context);
+    free(object);
+}
+
+/* Lets go of stream and chunks: now when they are idle, else when they will be; in an abandoned context never. */
+static void staging_leave(struct staging *staging, haly_context *context)
+{
+    const bool is_idle =
+        staging->block == NULL || timeline_has_finished(staging->timeline, timeline_submitted(staging->timeline));
+    if (is_idle && !context_is_abandoned(context)) {
+        staging_end(staging, context);
+        return;
+    }
+    struct stray *stray = calloc(1, sizeof *stray);
+    if (stray != NULL) { /* else leaked: running work may use it */
+        object_init(&stray->object, HALY_OBJECT_STREAM, context);
+        stray->staging = *staging;
+        retire(&stray->object, stray_destroy);
+    }
+    *staging = (struct staging){0};
+}
+
+/* A copy failed: nothing of it may be on its way when the command counts as finished, and its stream, which has failed
+ * perhaps, must not fail the next copy. */
+static void recover(struct staging *staging, haly_context *context)
+{
+    const haly_error failure = *error_detail();
+    if (staging->timeline != NULL)
+        timeline_wait(staging->timeline, timeline_submitted(staging->timeline), HALY_FOREVER);
+    staging_leave(staging, context);
+    *error_detail() = failure;
 }
 
 static haly_status wait_for_chunk(struct staging *staging, int chunk)
@@ -214,8 +256,12 @@ static haly_status copy_rectangle(struct staging *staging, haly_context *context
     }
     whole.dst = memory_translate(context, whole.dst);
     whole.src = memory_translate(context, whole.src);
-    TRY(staging_begin(staging, context));
-    return copy_through_chunks(staging, context, &whole);
+    haly_status status = staging_begin(staging, context);
+    if (status == HALY_OK)
+        status = copy_through_chunks(staging, context, &whole);
+    if (status != HALY_OK)
+        recover(staging, context);
+    return status;
 }
 
 /* One side of a copy across contexts. */
@@ -240,7 +286,7 @@ static haly_status side_open(struct side *side, struct staging *staging, haly_co
 static void side_close(struct side *side)
 {
     if (side->staging == &side->other)
-        staging_end(&side->other, side->context);
+        staging_leave(&side->other, side->context);
 }
 
 /* Piece by piece into `bounce` and out of it. */

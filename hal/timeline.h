@@ -122,7 +122,8 @@ haly_status timeline_status(struct timeline *timeline, uint64_t sequence);
 haly_status timeline_status_quiet(struct timeline *timeline, uint64_t sequence);
 
 /* Command `sequence` failed; comes before the command counts as finished. The earliest failure is kept, and handed on
- * to what depends on it. Unless the error is another stream's, its stream, sequence and label are filled in. */
+ * to what depends on it. Unless the error is another stream's, its stream, sequence and label are filled in; its
+ * scope becomes the stream at least. */
 void timeline_fail(struct timeline *timeline, uint64_t sequence, haly_error *error);
 
 /* The same for a failure of `context`, which the command waited for: of another context it concerns this stream alone.

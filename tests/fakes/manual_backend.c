@@ -43,7 +43,7 @@ struct segment_block {
 };
 
 static const haly_core_table *core;
-static struct manual_device manual_device;
+static struct manual_device manual_device = {.allow_new_stream = UINT64_MAX};
 static pthread_mutex_t lock;
 
 static const haly_backend_param params[] = {
@@ -147,9 +147,10 @@ static haly_status stream_create(void *context, void *stream, const haly_stream_
     struct manual_stream *made = calloc(1, sizeof *made);
     if (made == NULL)
         return core->fail(HALY_ERR_HOST_OOM, HALY_SCOPE_CALL, HALY_RECOVER_RETRY, 0, NULL, "no memory");
-    made->control.allowed = UINT64_MAX;
+    made->control.allowed = atomic_exchange(&manual_device.allow_new_stream, UINT64_MAX);
     made->control.refuse_after = UINT64_MAX;
     made->token = token;
+    manual_device.latest = &made->control;
     if (atomic_exchange(&manual_device.fail_new_stream, 0) != 0) {
         made->control.fail_at = 1;
         made->control.fail_scope = HALY_SCOPE_STREAM;

@@ -26,9 +26,13 @@ struct manual_control {
 
 /* Of all contexts; the native handle of each. */
 struct manual_device {
-    const char *_Atomic foreign;      /* start of 4096 bytes of device memory that the core did not allocate */
-    _Atomic uint64_t foreign_copies;  /* copies that named it as such */
-    _Atomic uint32_t fail_new_stream; /* the next stream that is made fails at its first command; cleared by that */
+    const char *_Atomic foreign;           /* start of 4096 bytes of device memory that the core did not allocate */
+    _Atomic uint64_t foreign_copies;       /* copies that named it as such */
+    struct manual_control *_Atomic latest; /* of the stream that was made last */
+
+    /* For the next stream, and for that one alone. */
+    _Atomic uint64_t allow_new_stream; /* what it is allowed at first; UINT64_MAX: all */
+    _Atomic uint32_t fail_new_stream;  /* its first command fails */
 };
 
 #endif

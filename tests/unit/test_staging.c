@@ -26,10 +26,87 @@ static void device_memory_of_others_is_staged_too(void **state)
     close_fixture(&f);
 }
 
+static void a_failed_copy_fails_no_other_one(void **state)
+{
+    (void)state;
+    struct fixture f;
+    static char in[64] = "there and back", out[64];
+    open_fixture(&f, CAPS_NO_HELP);
+    void *device = device_memory(&f, sizeof in);
+    device_of(f.context)->fail_new_stream = 1; /* the staging stream, made at the first copy */
+    assert_int_equal(haly_copy(f.stream, device, in, sizeof in), HALY_OK);
+    assert_int_equal(haly_stream_sync(f.stream, 20ULL * SECOND), HALY_ERR_DEVICE_FAULT);
+    assert_int_equal(last_error().stream_id, haly_object_id(f.stream));
+    for (int i = 0; i < 3; i++) {
+        assert_int_equal(haly_copy(f.other, device, in, sizeof in), HALY_OK);
+        assert_int_equal(haly_copy(f.other, out, device, sizeof out), HALY_OK);
+        assert_int_equal(haly_stream_sync(f.other, 20ULL * SECOND), HALY_OK);
+        assert_string_equal(out, in);
+    }
+    close_fixture(&f);
+}
+
+/* Its second half is still on its way when the first has failed. */
+static void a_failed_copy_has_not_finished_while_a_part_of_it_is_on_its_way(void **state)
+{
+    (void)state;
+    enum { SIZE = 8 << 20 }; /* two chunks */
+    struct fixture f;
+    open_fixture(&f, CAPS_NO_HELP);
+    void *memory = device_memory(&f, SIZE);
+    char *out = test_malloc(SIZE);
+    struct manual_device *device = device_of(f.context);
+    device->fail_new_stream = 1;
+    device->allow_new_stream = 1;
+    assert_int_equal(haly_copy(f.stream, out, memory, SIZE), HALY_OK);
+    assert_int_equal(haly_stream_sync(f.stream, 100 * MILLISECOND), HALY_TIMEOUT);
+    struct manual_control *staging = device->latest;
+    assert_ptr_not_equal(staging, f.other_control);
+    assert_int_equal(staging->completed, 1);
+    assert_int_equal(staging->is_destroyed, 0);
+    staging->allowed = UINT64_MAX;
+    assert_int_equal(haly_stream_sync(f.stream, 20ULL * SECOND), HALY_ERR_DEVICE_FAULT);
+    assert_int_equal(staging->completed, 2);
+    assert_int_equal(staging->is_destroyed, 1);
+    test_free(out);
+    close_fixture(&f);
+}
+
+/* Its staging stream is never called again, nor are its chunks given back. */
+static void a_copy_from_a_context_that_is_given_up_fails_alone(void **state)
+{
+    (void)state;
+    struct fixture f;
+    haly_context *second = NULL;
+    static char out[64];
+    open_fixture(&f, CAPS_BARE);
+    void *there = NULL, *here = device_memory(&f, 64);
+    assert_int_equal(haly_context_open(f.instance, NULL, &second), HALY_OK);
+    assert_int_equal(haly_malloc(second, 64, NULL, &there), HALY_OK);
+    struct manual_device *device = device_of(f.context);
+    device->allow_new_stream = 0;
+    assert_int_equal(haly_copy(f.stream, here, there, 64), HALY_OK);
+    assert_int_equal(haly_stream_sync(f.stream, 100 * MILLISECOND), HALY_TIMEOUT);
+    struct manual_control *staging = device->latest;
+    assert_int_equal(staging->submitted, 1);
+    assert_int_equal(haly_context_abandon(second), HALY_OK);
+    assert_int_equal(haly_stream_sync(f.stream, 20ULL * SECOND), HALY_ERR_ABANDONED);
+    assert_int_equal(last_error().scope, HALY_SCOPE_STREAM);
+    assert_int_equal(staging->is_destroyed, 0);
+    assert_int_equal(haly_copy(f.other, out, here, 64), HALY_OK);
+    assert_int_equal(haly_stream_sync(f.other, 20ULL * SECOND), HALY_OK);
+    haly_context_release(second);
+    close_fixture(&f);
+    assert_int_equal(staging->is_destroyed, 0);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(device_memory_of_others_is_staged_too),
+        cmocka_unit_test(a_failed_copy_fails_no_other_one),
+        cmocka_unit_test(a_failed_copy_has_not_finished_while_a_part_of_it_is_on_its_way),
+        cmocka_unit_test(a_copy_from_a_context_that_is_given_up_fails_alone),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
