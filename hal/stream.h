@@ -57,6 +57,20 @@ haly_status stream_submit_nothing(haly_stream *stream, uint16_t kind, void *obje
 haly_status stream_submit_resolved(haly_stream *stream, const void *records, uint64_t bytes, uint32_t count,
                                    struct event_record *last);
 
+/* The two sides of a copy of either kind. */
+struct copy_sides {
+    const void *dst, *src;
+    uint32_t dst_class, src_class; /* haly_memory_class, or MEMORY_ELSEWHERE */
+};
+
+/* False when the record is no copy. */
+bool command_copy_sides(const haly_command *record, struct copy_sides *out_sides);
+
+static inline bool copy_is_elsewhere(const struct copy_sides *sides)
+{
+    return sides->dst_class == MEMORY_ELSEWHERE || sides->src_class == MEMORY_ELSEWHERE;
+}
+
 /* Whether the service must run a record because the backend's queue cannot take it. */
 bool command_needs_service(const haly_context *context, const haly_command *record);
 

@@ -17,12 +17,27 @@ static bool wait_needs_service(const haly_context *context, const struct event_r
     return record->sequence > atomic_load_explicit(&record->timeline->issued, memory_order_acquire);
 }
 
-static bool is_staged(const haly_context *context, uint32_t dst_class, uint32_t src_class)
+bool command_copy_sides(const haly_command *record, struct copy_sides *out_sides)
 {
-    if (dst_class == MEMORY_ELSEWHERE || src_class == MEMORY_ELSEWHERE)
-        return true;
-    return (dst_class == HALY_MEMORY_UNKNOWN || src_class == HALY_MEMORY_UNKNOWN) &&
-           (context->device->spec.capabilities & HALY_CAP_PAGEABLE_COPY) == 0;
+    if (record->kind == HALY_COMMAND_COPY) {
+        const haly_command_copy *copy = (const haly_command_copy *)record;
+        *out_sides = (struct copy_sides){copy->dst, copy->src, copy->dst_class, copy->src_class};
+    } else if (record->kind == HALY_COMMAND_COPY_2D) {
+        const haly_command_copy_2d *copy = (const haly_command_copy_2d *)record;
+        *out_sides = (struct copy_sides){copy->dst, copy->src, copy->dst_class, copy->src_class};
+    } else {
+        return false;
+    }
+    return true;
+}
+
+static bool is_staged(const haly_context *context, const haly_command *record)
+{
+    struct copy_sides sides;
+    command_copy_sides(record, &sides);
+    return copy_is_elsewhere(&sides) ||
+           ((sides.dst_class == HALY_MEMORY_UNKNOWN || sides.src_class == HALY_MEMORY_UNKNOWN) &&
+            (context->device->spec.capabilities & HALY_CAP_PAGEABLE_COPY) == 0);
 }
 
 bool command_needs_service(const haly_context *context, const haly_command *record)
@@ -30,14 +45,9 @@ bool command_needs_service(const haly_context *context, const haly_command *reco
     switch (record->kind) {
     case HALY_COMMAND_WAIT:
         return wait_needs_service(context, ((const haly_command_wait *)record)->event);
-    case HALY_COMMAND_COPY: {
-        const haly_command_copy *copy = (const haly_command_copy *)record;
-        return is_staged(context, copy->dst_class, copy->src_class);
-    }
-    case HALY_COMMAND_COPY_2D: {
-        const haly_command_copy_2d *copy = (const haly_command_copy_2d *)record;
-        return is_staged(context, copy->dst_class, copy->src_class);
-    }
+    case HALY_COMMAND_COPY:
+    case HALY_COMMAND_COPY_2D:
+        return is_staged(context, record);
     case HALY_COMMAND_HOST_CALL:
         return (context->device->spec.capabilities & HALY_CAP_HOST_CALL) == 0;
     default:
@@ -146,23 +156,14 @@ static haly_status submit_direct(haly_stream *stream, void *records, uint64_t by
     return status;
 }
 
-static bool is_elsewhere(const haly_command *record)
-{
-    if (record->kind == HALY_COMMAND_COPY)
-        return ((const haly_command_copy *)record)->dst_class == MEMORY_ELSEWHERE ||
-               ((const haly_command_copy *)record)->src_class == MEMORY_ELSEWHERE;
-    return record->kind == HALY_COMMAND_COPY_2D &&
-           (((const haly_command_copy_2d *)record)->dst_class == MEMORY_ELSEWHERE ||
-            ((const haly_command_copy_2d *)record)->src_class == MEMORY_ELSEWHERE);
-}
-
 /* Everything must be on the native stream when the call returns; pageable copies are the vendor's own there. */
 static haly_status submit_wrapped(haly_stream *stream, void *records, uint64_t bytes)
 {
     const char *end = (const char *)records + bytes;
     for (const haly_command *record = records; (const char *)record < end; record = command_next(record)) {
-        const bool is_copy = record->kind == HALY_COMMAND_COPY || record->kind == HALY_COMMAND_COPY_2D;
-        if (is_copy ? is_elsewhere(record) : command_needs_service(stream->object.context, record))
+        struct copy_sides sides;
+        const bool is_copy = command_copy_sides(record, &sides);
+        if (is_copy ? copy_is_elsewhere(&sides) : command_needs_service(stream->object.context, record))
             return FAIL(HALY_ERR_UNSUPPORTED,
                         "backend \"%s\" cannot run this on a wrapped stream, which is never deferred",
                         stream->object.context->device->backend->name);
