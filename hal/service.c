@@ -8,6 +8,7 @@
 
 #include "event.h"
 #include "host_threads.h"
+#include "memory.h"
 #include "process.h"
 #include "staging.h"
 
@@ -30,6 +31,7 @@ struct deferred {
     /* Of the next, which the backend has refused once: it is resolved, and offered again when its turn has come. */
     bool is_refused;
     struct event_record *waited; /* what it waits for; NULL: it is no wait */
+    haly_context **kept;         /* behind the records: the next of those whose memory copies touch, each counted */
     uint64_t records[];
 };
 
@@ -128,7 +130,7 @@ static bool run_wait(haly_stream *stream, uint64_t sequence, struct event_record
     return true;
 }
 
-static void run_copy(struct service *service, struct timeline *timeline, uint64_t sequence, const haly_command *record)
+static void copy_for(struct service *service, struct timeline *timeline, uint64_t sequence, const haly_command *record)
 {
     if (timeline_status(timeline, sequence) != HALY_OK)
         return; /* it would move garbage */
@@ -136,6 +138,18 @@ static void run_copy(struct service *service, struct timeline *timeline, uint64_
         return;
     error_detail()->scope = HALY_SCOPE_STREAM; /* whatever it says of the context that the copy goes to or comes from */
     timeline_fail(timeline, sequence, error_detail());
+}
+
+/* Like a wait's, the other context is let go before the command counts as finished: until then this one cannot end. */
+static void run_copy(struct service *service, struct deferred *deferred, const haly_command *record)
+{
+    struct copy_sides sides;
+    command_copy_sides(record, &sides);
+    copy_for(service, deferred->timeline, deferred->sequence, record);
+    if (sides.dst_class == MEMORY_ELSEWHERE)
+        haly_context_release(*deferred->kept++);
+    if (sides.src_class == MEMORY_ELSEWHERE)
+        haly_context_release(*deferred->kept++);
 }
 
 /* Runs a record in place of the backend, once all before it has finished; false: not yet. */
@@ -153,7 +167,7 @@ static bool execute(struct service *service, haly_stream *stream, struct deferre
         if (!advance_call(service, deferred))
             return false;
     } else if (record->kind == HALY_COMMAND_COPY || record->kind == HALY_COMMAND_COPY_2D) {
-        run_copy(service, timeline, sequence, record);
+        run_copy(service, deferred, record);
     }
     mark_executed(timeline, sequence);
     return true;
@@ -315,21 +329,80 @@ static void append(struct service *service, haly_stream *stream, struct deferred
     service->streams = stream;
 }
 
+static uint32_t count_elsewhere(const void *records, uint64_t bytes)
+{
+    uint32_t count = 0;
+    struct copy_sides sides;
+    const char *end = (const char *)records + bytes;
+    for (const haly_command *record = records; (const char *)record < end; record = command_next(record))
+        if (command_copy_sides(record, &sides))
+            count += (sides.dst_class == MEMORY_ELSEWHERE ? 1U : 0U) + (sides.src_class == MEMORY_ELSEWHERE ? 1U : 0U);
+    return count;
+}
+
+/* Keeps the context of a side that lies in another one. */
+static haly_status keep_side(haly_context *context, const void *address, uint32_t memory_class, haly_context ***kept)
+{
+    struct memory_view view;
+    if (memory_class != MEMORY_ELSEWHERE)
+        return HALY_OK;
+    TRY(memory_resolve(context, address, 1, "the memory of another context", &view));
+    if (!object_is_usable(view.context, HALY_OBJECT_CONTEXT))
+        return FAIL(HALY_ERR_INVALID, "%p is memory of a context that was released", address);
+    haly_context_retain(view.context);
+    *(*kept)++ = view.context;
+    return HALY_OK;
+}
+
+/* Keeps those of all copies; *kept becomes the end of what is kept, also on failure. */
+static haly_status keep_contexts(haly_context *context, const void *records, uint64_t bytes, haly_context ***kept)
+{
+    struct copy_sides sides;
+    const char *end = (const char *)records + bytes;
+    for (const haly_command *record = records; (const char *)record < end; record = command_next(record)) {
+        if (!command_copy_sides(record, &sides))
+            continue;
+        TRY(keep_side(context, sides.dst, sides.dst_class, kept));
+        TRY(keep_side(context, sides.src, sides.src_class, kept));
+    }
+    return HALY_OK;
+}
+
+static haly_status deferred_create(haly_stream *stream, const void *records, uint64_t bytes,
+                                   struct deferred **out_deferred)
+{
+    const uint64_t all = sizeof(struct deferred) + bytes + count_elsewhere(records, bytes) * sizeof(haly_context *);
+    struct deferred *deferred = malloc(all);
+    if (deferred == NULL)
+        return fail_host_oom("deferred commands", all);
+    *deferred = (struct deferred){.timeline = stream->timeline, .bytes = bytes};
+    memcpy(deferred->records, records, bytes);
+    deferred->kept = (haly_context **)(void *)((char *)deferred->records + bytes);
+    haly_context **end = deferred->kept;
+    const haly_status status = keep_contexts(stream->object.context, records, bytes, &end);
+    if (status == HALY_OK) {
+        *out_deferred = deferred;
+        return HALY_OK;
+    }
+    while (end != deferred->kept)
+        haly_context_release(*--end);
+    free(deferred);
+    return status;
+}
+
 haly_status service_submit(haly_stream *stream, const void *records, uint64_t bytes, uint32_t count, bool is_needed,
                            bool *out_taken)
 {
     struct service *service = NULL;
     TRY(service_get(stream->object.context, &service));
-    struct deferred *deferred = malloc(sizeof *deferred + bytes);
-    if (deferred == NULL)
-        return fail_host_oom("deferred commands", bytes);
+    struct deferred *deferred;
+    TRY(deferred_create(stream, records, bytes, &deferred));
     pthread_mutex_lock(&service->lock);
-    *out_taken = is_needed || (stream->gate & STREAM_DEFERRED) != 0;
+    *out_taken = is_needed || (stream->gate & STREAM_DEFERRED) != 0; /* needed when anything was kept */
     if (*out_taken) {
         const uint64_t first = timeline_submitted(stream->timeline) + 1;
-        *deferred =
-            (struct deferred){.service = service, .timeline = stream->timeline, .bytes = bytes, .sequence = first};
-        memcpy(deferred->records, records, bytes);
+        deferred->service = service;
+        deferred->sequence = first;
         bind(stream, records, bytes, first);
         append(service, stream, deferred);
         atomic_store_explicit(&stream->timeline->submitted, first + count - 1, memory_order_release);

@@ -72,6 +72,41 @@ static void a_failed_copy_has_not_finished_while_a_part_of_it_is_on_its_way(void
     close_fixture(&f);
 }
 
+/* Holds a stream, which stays deferred meanwhile. */
+static haly_status wait_for_flag(void *user, haly_status status)
+{
+    (void)status;
+    while (atomic_load((_Atomic uint32_t *)user) == 0)
+        usleep(200);
+    return HALY_OK;
+}
+
+static void a_context_stays_while_a_deferred_copy_will_read_it(void **state)
+{
+    (void)state;
+    struct fixture f;
+    haly_context *second = NULL;
+    haly_stream *writing = NULL;
+    _Atomic uint32_t flag = 0;
+    static char in[64] = "there and back", out[64];
+    open_fixture(&f, CAPS_BARE);
+    void *there = NULL, *here = device_memory(&f, 64);
+    assert_int_equal(haly_context_open(f.instance, NULL, &second), HALY_OK);
+    assert_int_equal(haly_stream_create(second, NULL, &writing), HALY_OK);
+    assert_int_equal(haly_malloc(second, 64, NULL, &there), HALY_OK);
+    assert_int_equal(haly_copy(writing, there, in, 64), HALY_OK);
+    assert_int_equal(haly_stream_sync(writing, 20ULL * SECOND), HALY_OK);
+    assert_int_equal(haly_host_call(f.stream, wait_for_flag, &flag), HALY_OK);
+    assert_int_equal(haly_copy(f.stream, here, there, 64), HALY_OK);
+    assert_int_equal(haly_copy(f.stream, out, here, 64), HALY_OK);
+    haly_context_release(second);
+    usleep(50000);
+    flag = 1;
+    assert_int_equal(haly_stream_sync(f.stream, 20ULL * SECOND), HALY_OK);
+    assert_string_equal(out, in);
+    close_fixture(&f);
+}
+
 /* Its staging stream is never called again, nor are its chunks given back. */
 static void a_copy_from_a_context_that_is_given_up_fails_alone(void **state)
 {
@@ -106,6 +141,7 @@ int main(void)
         cmocka_unit_test(device_memory_of_others_is_staged_too),
         cmocka_unit_test(a_failed_copy_fails_no_other_one),
         cmocka_unit_test(a_failed_copy_has_not_finished_while_a_part_of_it_is_on_its_way),
+        cmocka_unit_test(a_context_stays_while_a_deferred_copy_will_read_it),
         cmocka_unit_test(a_copy_from_a_context_that_is_given_up_fails_alone),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
