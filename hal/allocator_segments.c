@@ -123,7 +123,7 @@ uint32_t segments_trim(struct allocator *allocator, uint64_t keep_bytes)
         next = segment->next;
         if (atomic_load_explicit(&chunk->state, memory_order_relaxed) != CHUNK_FREE ||
             chunk->pool != &allocator->ready || chunk->units != segment->unit_count ||
-            cached < keep_bytes + segment->bytes)
+            cached - segment->bytes < keep_bytes)
             continue;
         cached -= segment->bytes;
         free_pool_remove(&allocator->ready, chunk);

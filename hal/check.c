@@ -29,6 +29,7 @@ haly_status check_input(const void *input, uint32_t baseline, uint32_t known_siz
         return FAIL(HALY_ERR_UNSUPPORTED, "%s has %u bytes, and this library knows %u: a newer field is set", name,
                     size, known_size);
     memcpy(copy, input, size < known_size ? size : known_size);
+    memcpy(copy, &known_size, sizeof known_size); /* of the copy: a backend that knows more must not read past it */
     return HALY_OK;
 }
 

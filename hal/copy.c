@@ -65,6 +65,19 @@ static haly_status rectangle_bytes(uint64_t pitch, uint64_t width, uint64_t heig
     return HALY_OK;
 }
 
+/* Whether two rectangles share a byte. Within one matrix, that is rows of one pitch, columns side by side do not. */
+static bool rectangles_overlap(const haly_copy_2d_desc *rect, uint64_t dst_bytes, uint64_t src_bytes)
+{
+    if (!overlaps(rect->dst, dst_bytes, rect->src, src_bytes))
+        return false;
+    if (rect->dst_pitch != rect->src_pitch || rect->width == rect->dst_pitch)
+        return true;
+    const uintptr_t dst = (uintptr_t)rect->dst, src = (uintptr_t)rect->src;
+    const uint64_t pitch = rect->dst_pitch,
+                   column = dst > src ? (dst - src) % pitch : (pitch - (src - dst) % pitch) % pitch;
+    return column < rect->width || pitch - column < rect->width;
+}
+
 haly_status haly_copy_2d(haly_stream *stream, const haly_copy_2d_desc *desc)
 {
     haly_copy_2d_desc rect;
@@ -88,7 +101,7 @@ haly_status haly_copy_2d(haly_stream *stream, const haly_copy_2d_desc *desc)
     TRY(rectangle_bytes(rect.src_pitch, rect.width, rect.height, "src", &src_bytes));
     TRY(resolve_side(stream, rect.dst, dst_bytes, "dst", &copy.dst_class));
     TRY(resolve_side(stream, rect.src, src_bytes, "src", &copy.src_class));
-    if (overlaps(rect.dst, dst_bytes, rect.src, src_bytes))
+    if (rectangles_overlap(&rect, dst_bytes, src_bytes))
         return FAIL(HALY_ERR_INVALID, "the rectangles at dst %p and src %p overlap", rect.dst, rect.src);
     return stream_submit(stream, &copy, sizeof copy, 1);
 }

@@ -157,6 +157,8 @@ haly_status haly_context_find(haly_context *context, haly_object_kind kind, cons
     if (kind < HALY_OBJECT_STREAM || kind > HALY_OBJECT_GRAPH || kind == HALY_OBJECT_KERNEL)
         return FAIL(HALY_ERR_INVALID, "kind is %s; streams, events, modules, plans and graphs can be found",
                     object_kind_name((uint32_t)kind));
+    if (name != NULL && name[0] == '\0')
+        return FAIL(HALY_ERR_INVALID, "name is empty; expected a name, or NULL to find by id");
     struct object *found = NULL;
     pthread_mutex_lock(&context->lock);
     for (struct object *object = context->objects; object != NULL && found == NULL; object = object->next)

@@ -101,7 +101,7 @@ HALY_API haly_status haly_context_info_get(haly_context *context, haly_context_i
 /**
  * Finds an object of the context by name, or by id when `name` is NULL. Streams, events, modules, plans and graphs
  * are found; the handle comes without a new reference.                                                    [CTX-008]
- * @return HALY_OK; HALY_ERR_NOT_FOUND; HALY_ERR_INVALID (kind). Since 1.0.
+ * @return HALY_OK; HALY_ERR_NOT_FOUND; HALY_ERR_INVALID (kind, empty name). Since 1.0.
  */
 HALY_API haly_status haly_context_find(haly_context *context, haly_object_kind kind, const char *name, uint64_t id,
                                        void **out_object);

@@ -68,7 +68,8 @@ HALY_API void haly_stream_release(haly_stream *stream);
  */
 HALY_API haly_status haly_copy(haly_stream *stream, void *dst, const void *src, uint64_t size);
 
-/** The same for a rectangle. Rows of one side must not overlap each other. [COPY-004] Since 1.0. */
+/** The same for a rectangle. Rows of one side must not overlap each other; columns of one matrix (the same pitch on
+ *  both sides) may be copied beside themselves. [COPY-004] Since 1.0. */
 HALY_API haly_status haly_copy_2d(haly_stream *stream, const haly_copy_2d_desc *desc);
 
 /**

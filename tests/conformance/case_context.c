@@ -89,6 +89,7 @@ CTS_CASE(context, what_is_not_there_is_not_found, "CTX-008 ABI-005")
                haly_context_find(t->context, HALY_OBJECT_EVENT, NULL, haly_object_id(t->stream), &found));
     CTS_STATUS(HALY_ERR_NOT_FOUND,
                haly_context_find(other, HALY_OBJECT_STREAM, NULL, haly_object_id(t->stream), &found));
+    CTS_INVALID(haly_context_find(t->context, HALY_OBJECT_STREAM, "", 0, &found)); /* not one without a name */
     CTS_INVALID(haly_context_find(t->context, HALY_OBJECT_DEVICE, "x", 0, &found));
     CTS_INVALID(haly_context_find(t->context, (haly_object_kind)99, "x", 0, &found));
     CTS_OK(haly_stream_create(t->context, &(haly_stream_desc){HALY_STREAM_DESC_INIT, .name = "short-lived"}, &stream));

@@ -213,6 +213,34 @@ CTS_CASE(stream, a_rectangle_that_contradicts_itself_is_invalid, "COPY-004 COPY-
     cts_sync(t, t->stream);
 }
 
+CTS_CASE(stream, columns_are_copied_beside_themselves, "COPY-004")
+{
+    enum { PITCH = 100, ROWS = 20 };
+    uint8_t want[PITCH * ROWS];
+    cts_random_bytes(t, want, sizeof want);
+    char *matrix = cts_device_from(t, want, sizeof want);
+    haly_copy_2d_desc desc = {HALY_COPY_2D_DESC_INIT, .dst = matrix + 50, .dst_pitch = PITCH, .src = matrix + 10,
+                              .src_pitch = PITCH,     .width = 40,        .height = ROWS};
+    CTS_OK(haly_copy_2d(t->stream, &desc));
+    desc.dst = matrix;
+    desc.src = matrix + 90;
+    desc.width = 10;
+    CTS_OK(haly_copy_2d(t->stream, &desc));
+    cts_sync(t, t->stream);
+    for (unsigned row = 0; row < ROWS; row++) {
+        memcpy(want + row * PITCH + 50, want + row * PITCH + 10, 40);
+        memcpy(want + row * PITCH, want + row * PITCH + 90, 10);
+    }
+    cts_expect_bytes(t, matrix, want, sizeof want);
+    desc.dst = matrix + 49;
+    desc.src = matrix + 10;
+    desc.width = 40; /* one column is in both */
+    CTS_INVALID(haly_copy_2d(t->stream, &desc));
+    desc.dst = matrix + 10;
+    desc.src = matrix + 49;
+    CTS_INVALID(haly_copy_2d(t->stream, &desc));
+}
+
 CTS_CASE(stream, a_rectangle_without_area_is_fine, "COPY-004")
 {
     char *a = cts_device(t, 100), *b = cts_device(t, 100);

@@ -475,6 +475,9 @@ static void trim_keeps_what_it_is_told_to(void **state)
     void *live = take(f, 100);
     for (int i = 0; i < 4; i++)
         assert_ok(haly_free(f->context, parts[i]));
+    const uint32_t before = (uint32_t)fixture_stats(f).segment_count;
+    assert_ok(haly_memory_trim(f->context, UINT64_MAX));
+    assert_int_equal(fixture_stats(f).segment_count, before);
     assert_ok(haly_memory_trim(f->context, 500 * MIB));
     assert_int_equal(fixture_stats(f).segment_count, 3);
     assert_true(fixture_stats(f).cached_bytes >= 500 * MIB);
