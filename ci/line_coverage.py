@@ -19,9 +19,10 @@ def lines_of(build, source):
     for counts in build.rglob(f"{source.name}.gcda"):
         answer = subprocess.run(["gcov", "--json-format", "--stdout", str(counts)], cwd=build, check=True,
                                 stdout=subprocess.PIPE, stderr=subprocess.DEVNULL).stdout
-        for document in answer.splitlines():
-            for file in json.loads(document)["files"]:
-                if pathlib.Path(file["file"]).resolve() == source:
+        for document in map(json.loads, answer.splitlines()):
+            folder = pathlib.Path(document["current_working_directory"])
+            for file in document["files"]:
+                if (folder / file["file"]).resolve() == source:
                     for line in file["lines"]:
                         number = line["line_number"]
                         times[number] = times.get(number, 0) + line["count"]

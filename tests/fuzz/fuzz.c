@@ -94,6 +94,20 @@ bool fuzz_is_utf8(const void *bytes, size_t size)
     return true;
 }
 
+bool fuzz_number(const char *text, uint64_t *out_number)
+{
+    static const char units[] = "KMGT";
+    fuzz_wide number = 0;
+    for (; *text >= '0' && *text <= '9'; text++)
+        if ((number = number * 10 + (unsigned)(*text - '0')) > UINT64_MAX)
+            return false;
+    const char *unit = *text != '\0' ? strchr(units, *text) : NULL;
+    if (unit != NULL)
+        number <<= 10 * (unit - units + 1);
+    *out_number = (uint64_t)number;
+    return number <= UINT64_MAX;
+}
+
 bool fuzz_matches(const char *expression, const char *text)
 {
     enum { MOST = 32 };

@@ -41,6 +41,9 @@ const char *fuzz_file(const void *data, size_t size);
 /* Whether the bytes are UTF-8 (RFC 3629), told in another way than any parser of ours tells it. */
 bool fuzz_is_utf8(const void *bytes, size_t size);
 
+/* Digits, then perhaps a unit that begins with K, M, G or T; false when the number needs more than 64 bits. */
+bool fuzz_number(const char *text, uint64_t *out_number);
+
 /* Whether an extended POSIX regular expression matches. Expressions are kept compiled, by address. */
 bool fuzz_matches(const char *expression, const char *text);
 

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The GGUF reader on any bytes. Whatever it accepts lies inside the file, and written anew in the order of its index it
+ * The GGUF reader on any bytes. It accepts what follows the format, which stands here a second time, and nothing else.
+ * What it accepts lies inside the file, and written anew in the order of its index it
  * reads as the same; whatever it refuses it refuses with a line that says what was expected. From a file and from
  * memory the answer is the same.
  */
@@ -16,6 +17,162 @@
 
 /* Bytes of a value by the number of its type; 0: strings and arrays. The format's own table, not the reader's. */
 static const unsigned value_bytes[GGUF_VALUE_TYPES] = {1, 1, 2, 2, 4, 4, 4, 1, 0, 0, 8, 8, 8};
+
+/* ---- the format, stated a second time ---- */
+
+/* A cursor over the file. Once something was wrong it stays so, and what is taken is 0. */
+struct cursor {
+    const uint8_t *bytes;
+    size_t at, size;
+    bool is_bad;
+};
+
+static void expect(struct cursor *cursor, bool condition)
+{
+    cursor->is_bad = cursor->is_bad || !condition;
+}
+
+static uint64_t number(struct cursor *cursor, unsigned bytes)
+{
+    uint64_t value = 0;
+    expect(cursor, cursor->size - cursor->at >= bytes);
+    for (unsigned i = 0; i < bytes && !cursor->is_bad; i++)
+        value += (uint64_t)cursor->bytes[cursor->at++] << 8 * i;
+    return value;
+}
+
+static struct gguf_string string(struct cursor *cursor, uint64_t least, uint64_t most)
+{
+    const uint64_t size = number(cursor, 8);
+    const char *text = (const char *)cursor->bytes + cursor->at;
+    expect(cursor, size >= least && size <= most && size <= cursor->size - cursor->at);
+    expect(cursor, cursor->is_bad || fuzz_is_utf8(text, (size_t)size));
+    if (cursor->is_bad)
+        return (struct gguf_string){"", 0};
+    cursor->at += (size_t)size;
+    return (struct gguf_string){text, (size_t)size};
+}
+
+static void value(struct cursor *cursor, uint64_t type)
+{
+    if (type == GGUF_VALUE_STRING) {
+        (void)string(cursor, 0, UINT64_MAX);
+        return;
+    }
+    expect(cursor, type < GGUF_VALUE_TYPES && type != GGUF_VALUE_ARRAY);
+    if (!cursor->is_bad)
+        expect(cursor, number(cursor, value_bytes[type]) <= 1 || type != GGUF_VALUE_BOOL);
+}
+
+/* The names so far, and the alignment if this is the key that says it; 0 when it says so in another type. */
+struct names {
+    struct gguf_string *texts;
+    size_t count;
+    uint64_t alignment;
+};
+
+static void new_name(struct cursor *cursor, struct names *names, uint64_t longest)
+{
+    const struct gguf_string text = string(cursor, 1, longest);
+    for (size_t i = 0; i < names->count; i++)
+        expect(cursor, names->texts[i].size != text.size || memcmp(names->texts[i].text, text.text, text.size) != 0);
+    names->texts[names->count++] = text;
+}
+
+static void key(struct cursor *cursor, struct names *names)
+{
+    static const char alignment_key[] = "general.alignment";
+    new_name(cursor, names, 65535);
+    const struct gguf_string *name = &names->texts[names->count - 1];
+    const uint64_t type = number(cursor, 4);
+    const size_t at = cursor->at;
+    if (type != GGUF_VALUE_ARRAY) {
+        value(cursor, type);
+    } else {
+        const uint64_t element = number(cursor, 4), count = number(cursor, 8);
+        expect(cursor, element < GGUF_VALUE_TYPES && element != GGUF_VALUE_ARRAY);
+        for (uint64_t i = 0; i < count && !cursor->is_bad; i++)
+            value(cursor, element);
+    }
+    if (name->size == strlen(alignment_key) && memcmp(name->text, alignment_key, name->size) == 0) {
+        struct cursor again = *cursor;
+        again.at = at;
+        names->alignment = type == GGUF_VALUE_U32 ? number(&again, 4) : 0;
+    }
+}
+
+struct extent {
+    uint64_t offset, bytes;
+};
+
+static struct extent tensor(struct cursor *cursor, struct names *names)
+{
+    static const struct {
+        uint64_t type, weights, bytes;
+    } blocks[] = {{0, 1, 4}, {1, 1, 2}, {2, 32, 18}, {3, 32, 20}, {8, 32, 34}, {30, 1, 2}};
+    enum { BLOCKS = sizeof blocks / sizeof blocks[0] };
+    size_t block = 0;
+    uint64_t first = 1;
+    fuzz_wide weights = 1;
+    new_name(cursor, names, 64);
+    const uint64_t rank = number(cursor, 4);
+    expect(cursor, rank >= 1 && rank <= 4);
+    for (uint64_t i = 0; i < rank && !cursor->is_bad; i++) {
+        const uint64_t dimension = number(cursor, 8);
+        expect(cursor, dimension != 0);
+        first = i == 0 ? dimension : first;
+        weights *= dimension;
+        expect(cursor, weights <= UINT64_MAX / 8);
+    }
+    const uint64_t type = number(cursor, 4);
+    while (block < BLOCKS && blocks[block].type != type)
+        block++;
+    expect(cursor, block < BLOCKS);
+    const uint64_t offset = number(cursor, 8);
+    if (cursor->is_bad)
+        return (struct extent){0, 0};
+    expect(cursor, first % blocks[block].weights == 0);
+    return (struct extent){offset, (uint64_t)weights / blocks[block].weights * blocks[block].bytes};
+}
+
+static void data(struct cursor *cursor, const struct extent *extents, uint64_t count, uint64_t alignment)
+{
+    const uint64_t padding = (alignment - cursor->at % alignment) % alignment;
+    expect(cursor, padding <= cursor->size - cursor->at);
+    const uint64_t left = cursor->size - cursor->at - padding;
+    for (uint64_t i = 0; i < count; i++) {
+        expect(cursor, extents[i].offset % alignment == 0);
+        expect(cursor, (fuzz_wide)extents[i].offset + extents[i].bytes <= left);
+        for (uint64_t j = 0; j < i; j++)
+            expect(cursor, extents[i].offset + extents[i].bytes <= extents[j].offset ||
+                               extents[j].offset + extents[j].bytes <= extents[i].offset);
+    }
+}
+
+static bool follows_format(const uint8_t *bytes, size_t size)
+{
+    struct cursor cursor = {bytes, 4, size, size < 4 || memcmp(bytes, "GGUF", 4) != 0};
+    const uint64_t version = cursor.is_bad ? 0 : number(&cursor, 4);
+    expect(&cursor, version == 2 || version == 3);
+    const uint64_t tensors = cursor.is_bad ? 0 : number(&cursor, 8), keys = cursor.is_bad ? 0 : number(&cursor, 8);
+    expect(&cursor, tensors <= size && keys <= size); /* each takes more bytes than one */
+    if (cursor.is_bad)
+        return false;
+    struct names names = {.texts = calloc(size, sizeof names.texts[0]), .alignment = 32};
+    struct extent *extents = calloc(size, sizeof extents[0]);
+    FUZZ_CHECK(names.texts != NULL && extents != NULL, "out of memory");
+    for (uint64_t i = 0; i < keys && !cursor.is_bad; i++)
+        key(&cursor, &names);
+    expect(&cursor, names.alignment >= 8 && (names.alignment & (names.alignment - 1)) == 0);
+    names.count = 0;
+    for (uint64_t i = 0; i < tensors && !cursor.is_bad; i++)
+        extents[i] = tensor(&cursor, &names);
+    if (tensors != 0 && !cursor.is_bad)
+        data(&cursor, extents, tensors, names.alignment);
+    free(names.texts);
+    free(extents);
+    return !cursor.is_bad;
+}
 
 /* ---- what was accepted lies inside the file ---- */
 
@@ -256,6 +413,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     struct chat_error from_memory = {""}, from_file = {""};
     struct gguf file, *opened = NULL;
     const bool is_good = parse(&file, data, size, path, &from_memory);
+    FUZZ_CHECK(is_good == follows_format(data, size), "%s", is_good ? "accepted" : from_memory.text);
     if (is_good) {
         check_entries(&file);
         check_tensors(&file);

@@ -19,6 +19,7 @@
 #include "log.h"
 #include "param.h"
 #include "selection.h"
+#include "selector.h"
 #include "text.h"
 
 enum { MOST = 24 };
@@ -79,30 +80,65 @@ static void free_settings(struct settings *settings)
 #define BLANKS "[ \t]*"
 static const char selection_grammar[] = "^" BLANKS "(\\^?" BLANKS NAME BLANKS "(," BLANKS NAME BLANKS ")*)?$";
 static const char search_grammar[] = "^(/[^:]*(:/[^:]*)*)?$";
-static const char size_grammar[] = "^[0-9]+(B|KiB|MiB|GiB|TiB)?$", small_size[] = "^[0-9]{1,6}(B|KiB|MiB|GiB|TiB)?$";
+static const char size_grammar[] = "^[0-9]+(B|KiB|MiB|GiB|TiB)?$";
 static const char log_grammar[] = "^(off|error|warn|info|debug)$";
 
-/* Necessary for a value to be accepted; sufficient but for lengths, repetitions and what selectors say. */
-static bool follows_grammar(const char *name, const char *value)
+static bool is_selection(const char *value)
 {
-    if (strcmp(name, "backend") == 0)
-        return fuzz_matches(selection_grammar, value);
-    if (strcmp(name, "backend_path") == 0)
-        return fuzz_matches(search_grammar, value);
-    if (strcmp(name, "log") == 0)
-        return fuzz_matches(log_grammar, value);
-    if (strcmp(name, "mem_limit") == 0 || strcmp(name, "window") == 0)
-        return fuzz_matches(size_grammar, value);
+    char names[33][40];
+    size_t count = 0;
+    if (!fuzz_matches(selection_grammar, value))
+        return false;
+    value += strspn(value, " \t^,");
+    for (; *value != '\0'; value += strspn(value, " \t^,")) {
+        const size_t length = strcspn(value, " \t,");
+        snprintf(names[count], sizeof names[0], "%.*s", (int)length, value);
+        for (size_t i = 0; i < count; i++)
+            if (strcmp(names[i], names[count]) == 0)
+                return false;
+        if (++count > 32)
+            return false;
+        value += length;
+    }
     return true;
 }
 
-static bool must_be_accepted(const char *name, const char *value)
+static bool is_search_path(const char *value)
 {
+    if (!fuzz_matches(search_grammar, value))
+        return false;
+    for (const char *end = value; *value != '\0'; value = *end != '\0' ? end + 1 : end) {
+        char element[4096];
+        end = value + strcspn(value, ":");
+        if (end - value >= (ptrdiff_t)sizeof element)
+            return false;
+        snprintf(element, sizeof element, "%.*s", (int)(end - value), value);
+        const char *base = strrchr(element, '/') + 1;
+        if (strncmp(base, "libhalyard_backend_", 19) == 0 && !fuzz_matches("^libhalyard_backend_" NAME "\\.so$", base))
+            return false;
+    }
+    return true;
+}
+
+/* Selectors have a target of their own, so here they are taken for what their parser says. */
+static bool follows_grammar(const char *name, const char *value)
+{
+    struct selector selector;
+    char why[256];
+    uint64_t bytes;
+    if (strlen(value) >= 65536)
+        return false;
+    if (strcmp(name, "backend") == 0)
+        return is_selection(value);
+    if (strcmp(name, "backend_path") == 0)
+        return is_search_path(value);
+    if (strcmp(name, "device") == 0)
+        return selector_parse(value, &selector, why, sizeof why);
     if (strcmp(name, "log") == 0)
         return fuzz_matches(log_grammar, value);
     if (strcmp(name, "mem_limit") == 0 || strcmp(name, "window") == 0)
-        return fuzz_matches(small_size, value);
-    return false;
+        return fuzz_matches(size_grammar, value) && fuzz_number(value, &bytes);
+    return true;
 }
 
 /* ---- properties ---- */
@@ -126,24 +162,51 @@ static const char *value_of(const struct setting *list, size_t count, const char
     return NULL;
 }
 
+/* The value that counts, and where it is from; NULL: the default. An empty one is none, but hides those behind it. */
+static const char *given_value(const struct settings *settings, const char *name, const char *variable,
+                               const char **out_source)
+{
+    const char *program = value_of(settings->program, settings->program_count, name);
+    const char *given =
+        program != NULL ? program : value_of(settings->environment, settings->environment_count, variable);
+    const bool is_given = given != NULL && given[0] != '\0';
+    *out_source = !is_given ? "default" : program != NULL ? "program" : "environment";
+    return is_given ? given : NULL;
+}
+
+/* Whether the core's own parameters can be made of these settings. */
+static bool are_acceptable(const struct settings *settings)
+{
+    static const char *const core[][2] = {{"backend", "HALYARD_BACKEND"},     {"backend_path", "HALYARD_BACKEND_PATH"},
+                                          {"device", "HALYARD_DEVICE"},       {"log", "HALYARD_LOG"},
+                                          {"mem_limit", "HALYARD_MEM_LIMIT"}, {"window", "HALYARD_WINDOW"}};
+    for (size_t i = 0; i < settings->program_count; i++) {
+        const char *name = settings->program[i].name;
+        if (value_of(settings->program, i, name) != NULL)
+            return false;
+        if (strchr(name, '.') == NULL && !fuzz_matches("^(backend|backend_path|device|log|mem_limit|window)$", name))
+            return false;
+    }
+    for (size_t i = 0; i < sizeof core / sizeof core[0]; i++) {
+        const char *source, *value = given_value(settings, core[i][0], core[i][1], &source);
+        if (value != NULL && !follows_grammar(core[i][0], value))
+            return false;
+    }
+    return true;
+}
+
 static void check_in_force(const struct settings *settings, const struct params *params)
 {
     for (uint32_t i = 0; i < params_count(params); i++) {
         haly_param_info info;
         params_info(params, i, &info);
-        const char *program = value_of(settings->program, settings->program_count, info.name);
-        const char *environment = value_of(settings->environment, settings->environment_count, info.variable);
-        const char *given = program != NULL ? program : environment;
-        const bool is_given = given != NULL && given[0] != '\0'; /* an empty value is none */
-        const char *source = !is_given ? "default" : program != NULL ? "program" : "environment";
-        FUZZ_CHECK(strcmp(info.value, is_given ? given : info.default_value) == 0, "%s is \"%s\"", info.name,
+        const char *source, *given = given_value(settings, info.name, info.variable, &source);
+        FUZZ_CHECK(strcmp(info.value, given != NULL ? given : info.default_value) == 0, "%s is \"%s\"", info.name,
                    info.value);
         FUZZ_CHECK(strcmp(info.source, source) == 0, "%s is from %s, not %s", info.name, info.source, source);
-        FUZZ_CHECK(!is_given || follows_grammar(info.name, info.value), "%s=\"%s\" was accepted", info.name,
-                   info.value);
-        FUZZ_CHECK(strstr(param_origin(params, info.name), program != NULL && is_given ? info.name : info.variable) !=
-                       NULL,
-                   "%s is said to come from %s", info.name, param_origin(params, info.name));
+        const char *named = strcmp(source, "program") == 0 ? info.name : info.variable;
+        FUZZ_CHECK(strstr(param_origin(params, info.name), named) != NULL, "%s is said to come from %s", info.name,
+                   param_origin(params, info.name));
     }
 }
 
@@ -311,6 +374,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     prepare();
     read_settings(data, size, &settings);
     const haly_status status = create(&settings, &params);
+    FUZZ_CHECK((status == HALY_OK) == are_acceptable(&settings), "%s",
+               status == HALY_OK ? "accepted" : error_detail()->message);
     if (status == HALY_OK) {
         check_in_force(&settings, params);
         check_values(params);
@@ -320,11 +385,6 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     } else {
         FUZZ_CHECK(params == NULL, "parameters that were refused");
         check_refusal(&settings, status);
-        if (settings.program_count + settings.environment_count == 1) {
-            const struct setting *only = settings.program_count != 0 ? settings.program : settings.environment;
-            const char *name = settings.program_count != 0 ? only->name : "";
-            FUZZ_CHECK(!must_be_accepted(name, only->value), "%s", error_detail()->message);
-        }
     }
     params_destroy(params);
     fuzz_intern_forget();

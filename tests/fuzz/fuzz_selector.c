@@ -79,22 +79,6 @@ static bool is_number_field(const char *field)
     return fuzz_matches("^(index|compute_units|package|die|memory)$", field);
 }
 
-/* A number behind blanks, with a unit; false when it does not fit in 64 bits. */
-static bool fits(const char *text, uint64_t *out_number)
-{
-    static const char units[] = "KMGT";
-    fuzz_wide number = 0;
-    text += strspn(text, " \t");
-    for (; *text >= '0' && *text <= '9'; text++)
-        if ((number = number * 10 + (unsigned)(*text - '0')) > UINT64_MAX)
-            return false;
-    const char *unit = *text != '\0' ? strchr(units, *text) : NULL;
-    if (unit != NULL)
-        number <<= 10 * (unit - units + 1);
-    *out_number = (uint64_t)number;
-    return number <= UINT64_MAX;
-}
-
 /* '*' stands for any run; from the end of both texts, each state from those behind it. */
 static bool glob(const char *pattern, const char *text)
 {
@@ -135,7 +119,7 @@ static bool is_condition_in_range(char *condition)
     condition[strcspn(condition, " \t")] = '\0';
     if (strcmp(condition, "kind") == 0)
         return glob(value, "cpu") || glob(value, "gpu") || glob(value, "npu") || glob(value, "other");
-    return !is_number_field(condition) || fits(value, &number);
+    return !is_number_field(condition) || fuzz_number(value, &number);
 }
 
 static bool follows_grammar(const char *text)
@@ -144,7 +128,8 @@ static bool follows_grammar(const char *text)
     if (fuzz_matches(grammar_auto, text))
         return true;
     if (strpbrk(text, "=!<>") == NULL)
-        return fuzz_matches(grammar_short, text) && (strchr(text, ':') == NULL || fits(strchr(text, ':') + 1, &number));
+        return fuzz_matches(grammar_short, text) &&
+               (strchr(text, ':') == NULL || fuzz_number(strchr(text, ':') + 1, &number));
     if (!fuzz_matches(grammar_conditions, text))
         return false;
     char *copy = fuzz_text(text, strlen(text)), *rest = copy;
@@ -210,7 +195,8 @@ static bool holds(const struct selector_condition *condition, const haly_device_
         i++;
     if (values[i].text != NULL)
         return glob(condition->text, values[i].text) == (op[0] == '=');
-    FUZZ_CHECK(fits(condition->text, &want) && want == condition->number, "%s is %" PRIu64, condition->text, want);
+    FUZZ_CHECK(fuzz_number(condition->text, &want) && want == condition->number, "%s is %" PRIu64, condition->text,
+               want);
     return holds_for_number(op, values[i].number, want);
 }
 

@@ -18,6 +18,7 @@ static const char *const texts[] = {
     "",
     "a",
     "ab",
+    "aba",
     "abab ba  aab\n\n1234 it's they'll 'x",
     "\xc3\xa9t\xc3\xa9 \xf0\x9f\x98\x80\xe2\x80\x8d\xe4\xb8\x96\xe7\x95\x8c",
     "<|im_end|>",

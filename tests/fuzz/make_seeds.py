@@ -95,6 +95,7 @@ def gguf_bad_values():
     yield "array_type", gguf([text("a") + struct.pack("<IIQ", ARRAY, 77, 0)])
     yield "array_cut", gguf([text("a") + struct.pack("<II", ARRAY, U8)])
     yield "array_count", gguf([array("a", U64, [1], 2**61)])
+    yield "array_count_off_by_one", gguf([array("a", U64, [1], 2)])
     yield "array_string_cut", gguf([text("a") + struct.pack("<IIQQ", ARRAY, STRING, 1, 9) + b"123"])
     yield "array_string_not_utf8", gguf([array("a", STRING, ["x", b"\xfe"])])
 
@@ -269,6 +270,7 @@ def kernels():
     yield "no_arguments_at_all", kernel(16, [address], 8)
     yield "no_name", kernel(32, [address], 8)
     yield "overlap", kernel(0, [address, (4, 8, 0, 1)])
+    yield "overlap_by_one", kernel(0, [address, (7, 4, 0, 1)])
     yield "past_the_end", kernel(0, [address, (12, 8, 0, 1)])
     yield "backwards", kernel(0, [(8, 8, 0, 1), (0, 8, 0, 1)])
     yield "empty_argument", kernel(0, [(0, 0, 0, 1)])
