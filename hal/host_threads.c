@@ -22,6 +22,8 @@ static void *run(void *argument)
         job->run(job);
         pthread_mutex_lock(&host->lock);
     }
+    host->running--;
+    pthread_cond_broadcast(&host->changed);
     pthread_mutex_unlock(&host->lock);
     return NULL;
 }
@@ -40,8 +42,10 @@ static haly_status add_thread(struct host_threads *host)
     if (host->idle > host->queued || host->count == HOST_THREADS)
         return HALY_OK;
     const haly_status status = process_thread_start(&host->threads[host->count], "haly-host", run, host);
-    if (status == HALY_OK)
+    if (status == HALY_OK) {
         host->count++;
+        host->running++;
+    }
     return host->count > 0 ? HALY_OK : status;
 }
 
@@ -63,14 +67,24 @@ haly_status host_threads_queue(struct host_threads *host, struct host_job *job)
     return status;
 }
 
-void host_threads_end(struct host_threads *host)
+bool host_threads_end(struct host_threads *host, uint64_t moment)
 {
+    uint64_t left;
     pthread_mutex_lock(&host->lock);
     host->stopping = true;
     pthread_cond_broadcast(&host->changed);
+    while (host->running > 0 && (left = process_remaining(moment)) > 0)
+        process_timed_wait(&host->changed, &host->lock, left);
+    const bool have_ended = host->running == 0;
     pthread_mutex_unlock(&host->lock);
     for (uint32_t i = 0; i < host->count; i++)
-        pthread_join(host->threads[i], NULL);
-    pthread_mutex_destroy(&host->lock);
-    pthread_cond_destroy(&host->changed);
+        if (have_ended)
+            pthread_join(host->threads[i], NULL);
+        else
+            pthread_detach(host->threads[i]);
+    if (have_ended) {
+        pthread_mutex_destroy(&host->lock);
+        pthread_cond_destroy(&host->changed);
+    }
+    return have_ended;
 }

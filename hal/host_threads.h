@@ -22,6 +22,7 @@ struct host_threads {
     pthread_cond_t changed;
     pthread_t threads[HOST_THREADS];
     uint32_t count, idle, queued;
+    uint32_t running; /* threads that have not ended */
     bool stopping;
     struct host_job *first, *last;
 };
@@ -31,7 +32,8 @@ void host_threads_init(struct host_threads *host);
 /* Queues the job. Fails only when there is no thread and none can be started. */
 haly_status host_threads_queue(struct host_threads *host, struct host_job *job);
 
-/* Stops the threads once the jobs they are in have returned; what is queued is left undone. */
-void host_threads_end(struct host_threads *host);
+/* Stops the threads once the jobs they are in have returned; what is queued is left undone. False when one of them has
+ * not returned at `moment` (process_deadline()): then they are left to themselves, and *host must stay. */
+bool host_threads_end(struct host_threads *host, uint64_t moment);
 
 #endif

@@ -103,6 +103,8 @@ void haly_shutdown(void)
 haly_status process_thread_start(pthread_t *out_thread, const char *name, void *(*run)(void *), void *argument)
 {
     sigset_t all, before;
+    if (atomic_load(&shutting_down))
+        return FAIL(HALY_ERR_SHUTTING_DOWN, "haly_shutdown() was called: no thread is started any more");
     sigfillset(&all);
     pthread_sigmask(SIG_SETMASK, &all, &before);
     const int error = pthread_create(out_thread, NULL, run, argument);

@@ -16,6 +16,9 @@
 #define SHORTEST_PAUSE 20000U
 #define LONGEST_PAUSE 1000000U
 
+/* How long haly_shutdown() waits for host calls to return, and for the backend to let the threads go. */
+#define STOP_PATIENCE 1000000000U
+
 /* A host call on its way to a host thread and back. */
 enum call_stage { CALL_NOT_STARTED, CALL_RUNNING, CALL_RETURNED };
 
@@ -35,20 +38,25 @@ struct deferred {
     uint64_t records[];
 };
 
+/* Whoever makes it STOPPING ends the threads; nobody frees the service meanwhile. */
+enum service_state { SERVICE_RUNNING, SERVICE_STOPPING, SERVICE_STOPPED };
+
 struct service {
     haly_context *context;
-    struct service *next; /* among the process's, under list_lock */
+    struct service *next;     /* among the process's; with the state under list_lock */
+    enum service_state state;
     pthread_t thread;
     pthread_mutex_t lock;
     pthread_cond_t work;     /* something was deferred, or stopping */
-    pthread_cond_t progress; /* something was issued */
+    pthread_cond_t progress; /* something was issued, or the thread has ended */
     haly_stream *streams;    /* those deferred now */
-    bool stopping;
+    bool stopping, has_ended;
     struct host_threads host;
     struct staging staging; /* used by the thread alone */
 };
 
 static pthread_mutex_t list_lock = PTHREAD_MUTEX_INITIALIZER;
+static pthread_cond_t stopped = PTHREAD_COND_INITIALIZER; /* a service's state has changed */
 static struct service *services;
 
 static haly_command *head_of(struct deferred *deferred)
@@ -266,6 +274,8 @@ static void *run(void *argument)
             pause = pause < LONGEST_PAUSE ? 2 * pause : pause;
         }
     }
+    service->has_ended = true;
+    pthread_cond_broadcast(&service->progress);
     pthread_mutex_unlock(&service->lock);
     return NULL;
 }
@@ -454,15 +464,49 @@ void service_wake(haly_context *context)
     pthread_mutex_unlock(&service->lock);
 }
 
-static void stop(struct service *service)
+/* Ends the threads. False when one of them is still inside a host call or the backend at `moment`: then they are left to
+ * themselves, and the service must stay. */
+static bool stop(struct service *service, uint64_t moment)
 {
+    uint64_t left;
     pthread_mutex_lock(&service->lock);
     service->stopping = true;
     pthread_cond_broadcast(&service->work);
     pthread_cond_broadcast(&service->progress);
+    while (!service->has_ended && (left = process_remaining(moment)) > 0)
+        process_timed_wait(&service->progress, &service->lock, left);
+    const bool has_ended = service->has_ended;
     pthread_mutex_unlock(&service->lock);
+    if (!has_ended) {
+        pthread_detach(service->thread);
+        return false;
+    }
     pthread_join(service->thread, NULL);
-    host_threads_end(&service->host);
+    return host_threads_end(&service->host, moment);
+}
+
+/* Whether it falls to the caller to stop the service; waits for whom it fell to before. */
+static bool claim(struct service *service)
+{
+    pthread_mutex_lock(&list_lock);
+    while (service->state == SERVICE_STOPPING)
+        pthread_cond_wait(&stopped, &list_lock);
+    const bool is_ours = service->state == SERVICE_RUNNING;
+    if (is_ours)
+        service->state = SERVICE_STOPPING;
+    pthread_mutex_unlock(&list_lock);
+    return is_ours;
+}
+
+static void delist(struct service *service)
+{
+    pthread_mutex_lock(&list_lock);
+    struct service **link = &services;
+    while (*link != NULL && *link != service)
+        link = &(*link)->next;
+    if (*link != NULL)
+        *link = service->next;
+    pthread_mutex_unlock(&list_lock);
 }
 
 void service_end(haly_context *context)
@@ -470,16 +514,9 @@ void service_end(haly_context *context)
     struct service *service = context->service;
     if (service == NULL)
         return;
-    pthread_mutex_lock(&list_lock);
-    struct service **link = &services;
-    while (*link != NULL && *link != service)
-        link = &(*link)->next;
-    const bool is_running = *link != NULL;
-    if (is_running)
-        *link = service->next;
-    pthread_mutex_unlock(&list_lock);
-    if (is_running)
-        stop(service);
+    if (claim(service))
+        stop(service, UINT64_MAX);
+    delist(service);
     staging_end(&service->staging, context);
     context->service = NULL;
     pthread_mutex_destroy(&service->lock);
@@ -491,19 +528,28 @@ void service_end(haly_context *context)
 void services_forked(void)
 {
     pthread_mutex_init(&list_lock, NULL);
+    pthread_cond_init(&stopped, NULL);
     services = NULL;
 }
 
+/* Each is stopped; one whose threads do not end stays, and its context is never idle, so nobody ends it. */
 void services_stop(void)
 {
+    const uint64_t moment = process_deadline(STOP_PATIENCE);
     for (;;) {
         pthread_mutex_lock(&list_lock);
         struct service *service = services;
+        while (service != NULL && service->state != SERVICE_RUNNING)
+            service = service->next;
         if (service != NULL)
-            services = service->next;
+            service->state = SERVICE_STOPPING;
         pthread_mutex_unlock(&list_lock);
         if (service == NULL)
             return;
-        stop(service);
+        stop(service, moment);
+        pthread_mutex_lock(&list_lock);
+        service->state = SERVICE_STOPPED;
+        pthread_cond_broadcast(&stopped);
+        pthread_mutex_unlock(&list_lock);
     }
 }

@@ -30,7 +30,8 @@ void service_end(haly_context *context);
 /* In a child of fork: the threads are the parent's. */
 void services_forked(void);
 
-/* haly_shutdown(): stops all service threads; work they had is left undone. */
+/* haly_shutdown(): stops all service threads; work they had is left undone. Those that are inside a host call, or the
+ * backend, are given a second. */
 void services_stop(void);
 
 #endif

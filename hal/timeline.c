@@ -160,6 +160,8 @@ haly_status timeline_event_wait(struct timeline *timeline, uint64_t sequence, vo
             return context_failed(context, serial, status);
         if (left == 0)
             return HALY_TIMEOUT;
+        if (process_is_shutting_down())
+            return FAIL(HALY_ERR_SHUTTING_DOWN, "haly_shutdown() was called; what was waited for may never be done");
     }
 }
 
