@@ -186,6 +186,7 @@ err_context:
 
 haly_status haly_context_open(haly_instance *instance, const haly_context_desc *desc, haly_context **out_context)
 {
+    PUT_OFF_CANCELLATION();
     haly_context_desc checked;
     haly_context *context = NULL;
     ENTRY(instance, HALY_OBJECT_INSTANCE);
@@ -280,11 +281,13 @@ static void context_destroy(struct object *object)
 
 void haly_context_release(haly_context *context)
 {
+    PUT_OFF_CANCELLATION();
     object_release(context, HALY_OBJECT_CONTEXT, context_destroy);
 }
 
 haly_status haly_context_abandon(haly_context *context)
 {
+    PUT_OFF_CANCELLATION();
     ENTRY(context, HALY_OBJECT_CONTEXT);
     pthread_mutex_lock(&context->lock); /* so that no fault is latched in between */
     const bool was_abandoned = atomic_exchange(&context->is_abandoned, true);

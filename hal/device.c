@@ -8,10 +8,12 @@
 
 #include "check.h"
 #include "instance.h"
+#include "process.h"
 #include "selector.h"
 
 haly_status haly_device_count(haly_instance *instance, uint32_t *out_count)
 {
+    PUT_OFF_CANCELLATION();
     ENTRY(instance, HALY_OBJECT_INSTANCE);
     REQUIRE(out_count);
     TRY(devices_enumerate(instance));
@@ -21,6 +23,7 @@ haly_status haly_device_count(haly_instance *instance, uint32_t *out_count)
 
 haly_status haly_device_get(haly_instance *instance, uint32_t index, haly_device **out_device)
 {
+    PUT_OFF_CANCELLATION();
     ENTRY(instance, HALY_OBJECT_INSTANCE);
     REQUIRE(out_device);
     TRY(devices_enumerate(instance));
@@ -96,6 +99,7 @@ haly_status device_default(haly_instance *instance, haly_device **out_device)
 
 haly_status haly_device_find(haly_instance *instance, const char *selector, haly_device **out_device)
 {
+    PUT_OFF_CANCELLATION();
     char why[256], wanted[128];
     struct selector parsed;
     ENTRY(instance, HALY_OBJECT_INSTANCE);
@@ -134,6 +138,7 @@ static void explain_left_out(const haly_instance *instance, char *text, uint64_t
 
 haly_status haly_device_explain(haly_instance *instance, char *text, uint64_t size, uint64_t *out_needed)
 {
+    PUT_OFF_CANCELLATION();
     uint64_t needed = 0;
     ENTRY(instance, HALY_OBJECT_INSTANCE);
     if (size > 0)
@@ -192,6 +197,7 @@ haly_status haly_device_spec_get(haly_device *device, haly_device_spec *out_spec
 
 haly_status haly_device_sample_get(haly_device *device, haly_device_sample *out_sample)
 {
+    PUT_OFF_CANCELLATION();
     ENTRY(device, HALY_OBJECT_DEVICE);
     haly_device_sample sample = {HALY_DEVICE_SAMPLE_INIT};
     TRY_BACKEND(device->backend->name, device->backend->table.device_sample(device->block, &sample));

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "check.h"
+#include "process.h"
 
 static _Thread_local haly_error last_error; /* status HALY_OK: none yet */
 static _Thread_local uint64_t failures;
@@ -71,6 +72,7 @@ void haly_error_clear(void)
 
 void haly_error_print(FILE *file)
 {
+    PUT_OFF_CANCELLATION();
     if (file == NULL || last_error.status == HALY_OK)
         return;
     fprintf(file, "halyard: %s [%s", last_error.message, haly_status_name(last_error.status));

@@ -14,6 +14,7 @@
 #include "kernel.h"
 #include "memory.h"
 #include "plan.h"
+#include "process.h"
 #include "retire.h"
 
 /* Neighbouring commands that are submitted in one go, or one command on an event. */
@@ -87,6 +88,7 @@ void haly_graph_retain(haly_graph *graph)
 
 void haly_graph_release(haly_graph *graph)
 {
+    PUT_OFF_CANCELLATION();
     object_release(graph, HALY_OBJECT_GRAPH, graph_end);
 }
 
@@ -187,6 +189,7 @@ static haly_status graph_prepare(haly_graph *graph)
 
 haly_status haly_graph_instantiate(haly_graph *graph)
 {
+    PUT_OFF_CANCELLATION();
     ENTRY_LIVE(graph, HALY_OBJECT_GRAPH, graph->object.context);
     pthread_mutex_lock(&graph->lock);
     const haly_status status = graph_prepare(graph);

@@ -6,6 +6,7 @@
 
 #include "address.h"
 #include "memory_state.h"
+#include "process.h"
 
 /* Idle pinned memory that is kept for later; pinning is slow, but it takes memory from everybody else. */
 #define PINNED_KEPT (UINT64_C(64) << 20)
@@ -104,6 +105,7 @@ static bool is_ours(const void *address)
 
 haly_status haly_host_register(haly_context *context, void *address, uint64_t size)
 {
+    PUT_OFF_CANCELLATION();
     ENTRY_LIVE(context, HALY_OBJECT_CONTEXT, context);
     REQUIRE(address);
     struct memory *memory = context->memory;
@@ -134,6 +136,7 @@ haly_status haly_host_register(haly_context *context, void *address, uint64_t si
 
 haly_status haly_host_unregister(haly_context *context, void *address)
 {
+    PUT_OFF_CANCELLATION();
     ENTRY_LIVE(context, HALY_OBJECT_CONTEXT, context);
     struct memory *memory = context->memory;
     const uint64_t start = (uint64_t)(uintptr_t)address;
@@ -153,6 +156,7 @@ haly_status haly_host_unregister(haly_context *context, void *address)
 
 haly_status haly_host_alloc(haly_context *context, uint64_t size, void **out_address)
 {
+    PUT_OFF_CANCELLATION();
     ENTRY_LIVE(context, HALY_OBJECT_CONTEXT, context);
     REQUIRE(out_address);
     if (size == 0) {
@@ -168,6 +172,7 @@ haly_status haly_host_alloc(haly_context *context, uint64_t size, void **out_add
 
 haly_status haly_host_free(haly_context *context, void *address)
 {
+    PUT_OFF_CANCELLATION();
     ENTRY_LIVE(context, HALY_OBJECT_CONTEXT, context);
     if (address == NULL)
         return HALY_OK;

@@ -98,6 +98,7 @@ haly_status instance_create(const haly_instance_desc *desc, const struct instanc
 
 haly_status haly_instance_create(const haly_instance_desc *desc, haly_instance **out_instance)
 {
+    PUT_OFF_CANCELLATION();
     /* With elevated privileges nothing counts but what was fixed when Halyard was built. A library that is part of a
      * program stands beside nothing. */
     const struct instance_sources sources = {.policy_file = HALY_POLICY_FILE,
@@ -114,6 +115,7 @@ void haly_instance_retain(haly_instance *instance)
 
 void haly_instance_release(haly_instance *instance)
 {
+    PUT_OFF_CANCELLATION();
     object_release(instance, HALY_OBJECT_INSTANCE, instance_destroy);
 }
 

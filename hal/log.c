@@ -8,6 +8,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "process.h"
 #include "text.h"
 
 _Atomic uint32_t log_level_wanted;
@@ -66,6 +67,7 @@ bool log_level_parse(const char *text, haly_log_level *out_level)
 
 void log_write(haly_log_level level, const char *format, ...)
 {
+    PUT_OFF_CANCELLATION();
     char raw[1024], line[1024];
     va_list arguments;
     va_start(arguments, format);

@@ -8,6 +8,7 @@
 #include "block.h"
 #include "check.h"
 #include "kernel.h"
+#include "process.h"
 #include "retire.h"
 
 static const unsigned char elf_magic[4] = {0x7F, 'E', 'L', 'F'};
@@ -87,6 +88,7 @@ static haly_status module_start(haly_module *module, const haly_module_desc *des
 
 haly_status haly_module_load(haly_context *context, const haly_module_desc *desc, haly_module **out_module)
 {
+    PUT_OFF_CANCELLATION();
     haly_module_desc checked;
     ENTRY_LIVE(context, HALY_OBJECT_CONTEXT, context);
     REQUIRE(desc);
@@ -112,6 +114,7 @@ haly_status haly_module_load(haly_context *context, const haly_module_desc *desc
 
 haly_status haly_module_load_file(haly_context *context, const char *path, haly_module **out_module)
 {
+    PUT_OFF_CANCELLATION();
     const haly_module_desc desc = {HALY_MODULE_DESC_INIT, .path = path};
     ENTRY_LIVE(context, HALY_OBJECT_CONTEXT, context);
     REQUIRE(path);
@@ -139,6 +142,7 @@ static void module_end(struct object *object)
 
 void haly_module_release(haly_module *module)
 {
+    PUT_OFF_CANCELLATION();
     object_release(module, HALY_OBJECT_MODULE, module_end);
 }
 
@@ -189,6 +193,7 @@ static haly_status kernel_start(haly_kernel *kernel, const char *name)
 
 haly_status haly_kernel_get(haly_module *module, const char *name, haly_kernel **out_kernel)
 {
+    PUT_OFF_CANCELLATION();
     ENTRY_LIVE(module, HALY_OBJECT_MODULE, module->object.context);
     REQUIRE(name);
     REQUIRE(out_kernel);
@@ -234,6 +239,7 @@ static void kernel_end(struct object *object)
 
 void haly_kernel_release(haly_kernel *kernel)
 {
+    PUT_OFF_CANCELLATION();
     object_release(kernel, HALY_OBJECT_KERNEL, kernel_end);
 }
 

@@ -11,6 +11,7 @@
 #include "memory.h"
 #include "plan_cache.h"
 #include "plan_object.h"
+#include "process.h"
 #include "retire.h"
 
 static haly_status check_storage(haly_context *context, const struct op_call *call)
@@ -144,6 +145,7 @@ haly_status plan_make(haly_context *context, struct op_call *call, haly_plan **o
 
 haly_status haly_plan_create(haly_context *context, const haly_op_desc *desc, haly_plan **out_plan)
 {
+    PUT_OFF_CANCELLATION();
     struct op_call call;
     haly_plan *plan = NULL;
     ENTRY_LIVE(context, HALY_OBJECT_CONTEXT, context);
@@ -158,6 +160,7 @@ haly_status haly_plan_create(haly_context *context, const haly_op_desc *desc, ha
 
 haly_status haly_op_supported(haly_context *context, const haly_op_desc *desc, haly_plan_info *out_info)
 {
+    PUT_OFF_CANCELLATION();
     struct op_call call;
     haly_plan *plan = NULL;
     ENTRY_LIVE(context, HALY_OBJECT_CONTEXT, context);
@@ -215,5 +218,6 @@ static void plan_end(struct object *object)
 
 void haly_plan_release(haly_plan *plan)
 {
+    PUT_OFF_CANCELLATION();
     object_release(plan, HALY_OBJECT_PLAN, plan_end);
 }

@@ -10,6 +10,7 @@
 #include "memory.h"
 #include "plan_cache.h"
 #include "plan_object.h"
+#include "process.h"
 
 #define SCRATCH_WORDS 512
 
@@ -247,6 +248,7 @@ static haly_status eager_plan(haly_stream *stream, struct op_call *call, haly_pl
     const bool is_keepable = plan_key_make(call, &key);
     haly_plan *plan = is_keepable ? plan_cache_find(context->plans, &key) : NULL;
     if (plan == NULL) {
+        PUT_OFF_CANCELLATION();
         TRY(op_call_check(call));
         TRY(stream_refuse_in_capture(stream, "an operator whose plan is not in the cache yet"));
         TRY(plan_make(context, call, &plan));

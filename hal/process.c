@@ -91,6 +91,7 @@ bool process_is_shutting_down(void)
 
 void haly_shutdown(void)
 {
+    PUT_OFF_CANCELLATION();
     if (atomic_exchange(&shutting_down, true))
         return;
     if (token == NULL || atomic_exchange(token, 0) == 0)
@@ -98,6 +99,18 @@ void haly_shutdown(void)
     services_stop();
     retire_stop();
     loader_shutdown_backends();
+}
+
+int process_put_off_cancellation(void)
+{
+    int before = PTHREAD_CANCEL_ENABLE;
+    pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, &before);
+    return before;
+}
+
+void process_allow_cancellation(const int *before)
+{
+    pthread_setcancelstate(*before, NULL);
 }
 
 haly_status process_thread_start(pthread_t *out_thread, const char *name, void *(*run)(void *), void *argument)

@@ -13,6 +13,16 @@
 haly_status process_enter(void);
 bool process_is_shutting_down(void);
 
+/*
+ * Puts cancellation of the calling thread off until the function returns: first line of every public function that may
+ * meet a point of cancellation, its own, a backend's or a program's callback's. A thread that went away in the middle
+ * would leave locks taken and streams owned. What only submits or asks meets none.
+ */
+#define PUT_OFF_CANCELLATION()                                                                                         \
+    __attribute__((cleanup(process_allow_cancellation))) const int cancellation_before = process_put_off_cancellation()
+int process_put_off_cancellation(void);
+void process_allow_cancellation(const int *before);
+
 /* Starts a named thread with all signals blocked. */
 haly_status process_thread_start(pthread_t *out_thread, const char *name, void *(*run)(void *), void *argument);
 

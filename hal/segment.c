@@ -10,6 +10,7 @@
 #include "allocator.h"
 #include "block.h"
 #include "context.h"
+#include "process.h"
 #include "short_lock.h"
 #include "window.h"
 
@@ -233,6 +234,7 @@ static void segment_describe(struct segment *segment, uint64_t bytes, const void
 haly_status segment_create(struct allocator *allocator, uint64_t bytes, uint32_t family, bool is_dedicated,
                            struct segment **out_segment)
 {
+    PUT_OFF_CANCELLATION();
     uint32_t shift = allocator->unit_shift[family];
     void *base = NULL, *native = NULL;
     if (is_dedicated)
@@ -268,6 +270,7 @@ haly_status segment_create(struct allocator *allocator, uint64_t bytes, uint32_t
 
 void segment_destroy(struct segment *segment)
 {
+    PUT_OFF_CANCELLATION();
     address_remove(segment);
     atomic_fetch_add_explicit(&segment->allocator->context->mapping_epoch, 1, memory_order_release);
     backend_give(segment);

@@ -43,7 +43,7 @@ enum service_state { SERVICE_RUNNING, SERVICE_STOPPING, SERVICE_STOPPED };
 
 struct service {
     haly_context *context;
-    struct service *next;     /* among the process's; with the state under list_lock */
+    struct service *next; /* among the process's; with the state under list_lock */
     enum service_state state;
     pthread_t thread;
     pthread_mutex_t lock;
@@ -464,8 +464,8 @@ void service_wake(haly_context *context)
     pthread_mutex_unlock(&service->lock);
 }
 
-/* Ends the threads. False when one of them is still inside a host call or the backend at `moment`: then they are left to
- * themselves, and the service must stay. */
+/* Ends the threads. False when one of them is still inside a host call or the backend at `moment`: then they are left
+ * to themselves, and the service must stay. */
 static bool stop(struct service *service, uint64_t moment)
 {
     uint64_t left;

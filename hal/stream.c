@@ -9,6 +9,7 @@
 #include "check.h"
 #include "graph.h"
 #include "memory.h"
+#include "process.h"
 #include "retire.h"
 #include "service.h"
 
@@ -57,6 +58,7 @@ static haly_status stream_finish(haly_stream *stream, const char *name, haly_str
 
 haly_status haly_stream_create(haly_context *context, const haly_stream_desc *desc, haly_stream **out_stream)
 {
+    PUT_OFF_CANCELLATION();
     haly_stream_desc checked;
     haly_stream *stream = NULL;
     ENTRY_LIVE(context, HALY_OBJECT_CONTEXT, context);
@@ -78,6 +80,7 @@ haly_status haly_stream_create(haly_context *context, const haly_stream_desc *de
 
 haly_status haly_stream_wrap(haly_context *context, const haly_native *native, haly_stream **out_stream)
 {
+    PUT_OFF_CANCELLATION();
     haly_native checked;
     haly_stream *stream = NULL;
     ENTRY_LIVE(context, HALY_OBJECT_CONTEXT, context);
@@ -125,6 +128,7 @@ static void stream_retire(struct object *object)
 
 void haly_stream_release(haly_stream *stream)
 {
+    PUT_OFF_CANCELLATION();
     object_release(stream, HALY_OBJECT_STREAM, stream_retire);
 }
 

@@ -143,6 +143,7 @@ haly_status timeline_event_wait(struct timeline *timeline, uint64_t sequence, vo
     haly_context *context = timeline->context;
     if (timeline_event_has_finished(timeline, sequence, event))
         return HALY_OK;
+    PUT_OFF_CANCELLATION();
     const uint64_t moment = process_deadline(deadline);
     for (;;) {
         TRY(context_check(context));

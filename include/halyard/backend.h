@@ -19,6 +19,9 @@
  * no mutable globals but the core's table and the vendor's symbols, and calls nothing of the vendor from destructors.
  * The process is the program's: a backend, its constructors included, leaves environment, locale, working directory,
  * file mode mask and signal handling alone. The core does not undo what one does there.
+ *
+ * Threads may be cancelled. The core puts that off around all entries but submit, queries and those of events, which
+ * must not be points of cancellation themselves.
  */
 #ifndef HALYARD_BACKEND_H
 #define HALYARD_BACKEND_H

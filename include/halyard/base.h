@@ -14,6 +14,8 @@
  *  - Enums are 32 bits wide and only grow at the end.                                                     [ABI-004]
  *  - A function that fails leaves its outputs as they were, unless it says otherwise.                     [ABI-005]
  *  - Durations and deadlines are nanoseconds from now; 0 never blocks, HALY_FOREVER has no limit.         [ABI-006]
+ *  - No function is a point of cancellation: a thread that is cancelled ends behind its call, waits included. One whose
+ *    cancellation is asynchronous must not call the library.                                              [ABI-009]
  */
 #ifndef HALYARD_BASE_H
 #define HALYARD_BASE_H

@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Streams: order, independence, waiting, host calls, lifetime. */
+#define _GNU_SOURCE
+#include <errno.h>
 #include <pthread.h>
 #include <stdatomic.h>
 
@@ -314,4 +316,28 @@ CTS_CASE(stream, a_label_of_63_bytes_fits_and_64_do_not, "STR-008")
     CTS_INVALID(haly_stream_set_label(t->stream, label));
     CTS_OK(haly_stream_set_label(t->stream, ""));
     CTS_OK(haly_stream_set_label(t->stream, NULL));
+}
+
+static void *wait_until_cancelled(void *user)
+{
+    if (haly_stream_sync(user, HALY_FOREVER) != HALY_OK)
+        return NULL;
+    for (;;)
+        pthread_testcancel();
+}
+
+CTS_CASE(stream, a_cancelled_thread_ends_behind_its_wait, "ABI-009 STR-009")
+{
+    pthread_t thread;
+    void *result = NULL;
+    cts_gate *gate = cts_hold(t, t->stream);
+    CTS_EQUAL(0, pthread_create(&thread, NULL, wait_until_cancelled, t->stream));
+    cts_sleep_ms(20);
+    CTS_EQUAL(0, pthread_cancel(thread));
+    cts_sleep_ms(20);
+    CTS_EQUAL(EBUSY, pthread_tryjoin_np(thread, &result));
+    cts_open(t, gate);
+    CTS_EQUAL(0, pthread_join(thread, &result));
+    CTS_TRUE(result == PTHREAD_CANCELED);
+    cts_sync(t, t->stream); /* nothing was left half done */
 }
