@@ -25,6 +25,7 @@ struct manual_stream {
     struct manual_control control; /* first: the native handle */
     void *token;
     struct pending *first, **last;
+    struct manual_stream *next_dead;
     int is_dead;
 };
 
@@ -161,8 +162,7 @@ static haly_status stream_create(void *context, void *stream, const haly_stream_
 }
 
 /* Leaked on purpose: events may still point at it, and tests are short. */
-static struct manual_stream *graveyard[4096];
-static unsigned buried;
+static struct manual_stream *graveyard;
 
 static void stream_destroy(void *stream)
 {
@@ -170,7 +170,8 @@ static void stream_destroy(void *stream)
     struct manual_stream *dead = ((struct stream_block *)stream)->stream;
     dead->is_dead = 1;
     dead->control.is_destroyed = 1;
-    graveyard[buried++ % 4096] = dead;
+    dead->next_dead = graveyard;
+    graveyard = dead;
     pthread_mutex_unlock(&lock);
 }
 
@@ -421,17 +422,23 @@ static const haly_backend_table table = {
     .native_get = native_get,
 };
 
+static void make_lock(void)
+{
+    pthread_mutexattr_t attributes;
+    pthread_mutexattr_init(&attributes);
+    pthread_mutexattr_settype(&attributes, PTHREAD_MUTEX_RECURSIVE);
+    pthread_mutex_init(&lock, &attributes);
+}
+
 HALY_BACKEND_EXPORT haly_status halyard_backend_manual(const haly_core_table *core_table,
                                                        const haly_backend_table **out_table);
 
 HALY_BACKEND_EXPORT haly_status halyard_backend_manual(const haly_core_table *core_table,
                                                        const haly_backend_table **out_table)
 {
-    pthread_mutexattr_t attributes;
     core = core_table;
-    pthread_mutexattr_init(&attributes);
-    pthread_mutexattr_settype(&attributes, PTHREAD_MUTEX_RECURSIVE);
-    pthread_mutex_init(&lock, &attributes);
+    make_lock();
+    pthread_atfork(NULL, NULL, make_lock); /* a thread that only the parent has may have held it */
     *out_table = &table;
     return HALY_OK;
 }
