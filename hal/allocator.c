@@ -222,8 +222,7 @@ static haly_status fail_out_of_memory(struct allocator *allocator, const struct 
     short_lock_release(&allocator->lock);
     if (allocator->limit != 0)
         snprintf(limit, sizeof limit, "%llu bytes", (unsigned long long)allocator->limit);
-    error_set("haly_malloc", HALY_ERR_DEVICE_OOM, HALY_SCOPE_CALL, HALY_RECOVER_RETRY, refusal.native_code,
-              refusal.native_text,
+    error_set("", HALY_ERR_DEVICE_OOM, HALY_SCOPE_CALL, HALY_RECOVER_RETRY, refusal.native_code, refusal.native_text,
               "out of device memory: %llu bytes asked, limit %s, %llu bytes held, %llu of them allocated, largest free "
               "block %llu bytes; %.160s",
               (unsigned long long)request->size, limit, (unsigned long long)held, (unsigned long long)allocated,
@@ -308,7 +307,7 @@ haly_status allocator_alloc(struct allocator *allocator, const struct allocation
     struct chunk_request fit = {
         .family = request->size > SMALL_MOST, .alignment = request->alignment, .latest = UINT64_MAX};
     if (UNLIKELY(request->size > SIZE_MOST))
-        return error_set("haly_malloc", HALY_ERR_DEVICE_OOM, HALY_SCOPE_CALL, HALY_RECOVER_NONE, 0, NULL,
+        return error_set("", HALY_ERR_DEVICE_OOM, HALY_SCOPE_CALL, HALY_RECOVER_NONE, 0, NULL,
                          "out of device memory: %llu bytes asked, more than addresses have room for",
                          (unsigned long long)request->size);
     const uint32_t shift = allocator->unit_shift[fit.family];
@@ -337,7 +336,7 @@ haly_status allocator_alloc(struct allocator *allocator, const struct allocation
 
 static haly_status fail_not_live(void)
 {
-    return error_set("haly_free", HALY_ERR_INVALID, HALY_SCOPE_CALL, HALY_RECOVER_NONE, 0, NULL,
+    return error_set("", HALY_ERR_INVALID, HALY_SCOPE_CALL, HALY_RECOVER_NONE, 0, NULL,
                      "the allocation was freed by another thread meanwhile");
 }
 

@@ -98,18 +98,28 @@ static unsigned utf8_length(const unsigned char *text)
     return is_bad ? 0 : length;
 }
 
-haly_status check_name(const char *name)
+static haly_status check_text(const char *text, const char *what)
 {
-    if (name == NULL)
+    if (text == NULL)
         return HALY_OK;
-    if (memchr(name, '\0', 64) == NULL)
-        return FAIL(HALY_ERR_INVALID, "the name \"%.32s…\" is longer than 63 bytes", name);
-    for (const unsigned char *at = (const unsigned char *)name; *at != '\0';) {
+    if (memchr(text, '\0', 64) == NULL)
+        return FAIL(HALY_ERR_INVALID, "the %s \"%.32s…\" is longer than 63 bytes", what, text);
+    for (const unsigned char *at = (const unsigned char *)text; *at != '\0';) {
         const unsigned length = utf8_length(at);
         if (length == 0 || *at < 0x20 || *at == 0x7F)
-            return FAIL(HALY_ERR_INVALID, "the name has a byte 0x%02x at %u that is not printable UTF-8", *at,
-                        (unsigned)(at - (const unsigned char *)name));
+            return FAIL(HALY_ERR_INVALID, "the %s has a byte 0x%02x at %u that is not printable UTF-8", what, *at,
+                        (unsigned)(at - (const unsigned char *)text));
         at += length;
     }
     return HALY_OK;
+}
+
+haly_status check_name(const char *name)
+{
+    return check_text(name, "name");
+}
+
+haly_status check_label(const char *label)
+{
+    return check_text(label, "label");
 }

@@ -47,5 +47,6 @@ haly_status check_no_ext(const haly_ext *ext, const char *name);
 
 /* NULL, or valid UTF-8 of at most 63 bytes without control characters. */
 haly_status check_name(const char *name);
+haly_status check_label(const char *label);
 
 #endif

@@ -7,7 +7,7 @@
 static haly_status unsupported(const char *function)
 {
     return error_set(function, HALY_ERR_UNSUPPORTED, HALY_SCOPE_CALL, HALY_RECOVER_NONE, 0, NULL,
-                     "%s: this version of Halyard has no collectives", function);
+                     "this version of Halyard has no collectives");
 }
 
 haly_status haly_comm_id_create(haly_context *context, haly_comm_id *out_id)

@@ -82,12 +82,8 @@ haly_error context_fault(const haly_context *context)
 {
     if (!context_is_abandoned(context))
         return context->fault;
-    return (haly_error){HALY_ERROR_INIT,
-                        .status = HALY_ERR_ABANDONED,
-                        .scope = HALY_SCOPE_CONTEXT,
-                        .recovery = HALY_RECOVER_RECREATE,
-                        .function = "haly_context_abandon",
-                        .message = "the context was abandoned"};
+    return (haly_error){HALY_ERROR_INIT, .status = HALY_ERR_ABANDONED, .scope = HALY_SCOPE_CONTEXT,
+                        .recovery = HALY_RECOVER_RECREATE, .message = "the context was abandoned"};
 }
 
 void context_latch(haly_context *context, const haly_error *error)
@@ -205,7 +201,7 @@ haly_status haly_context_open(haly_instance *instance, const haly_context_desc *
     const haly_status status = context_start(context, &checked);
     if (status != HALY_OK) {
         context_free(context);
-        return status;
+        return HAND_ON(status);
     }
     enlist(context);
     *out_context = context;
@@ -325,7 +321,8 @@ haly_status haly_context_sync(haly_context *context, uint64_t deadline)
     free(points);
     if (status == HALY_TIMEOUT)
         return FAIL(HALY_TIMEOUT, "the context's streams were not idle within %llu ns", (unsigned long long)deadline);
-    return status;
+    TRY(status);
+    return HALY_OK;
 }
 
 haly_status haly_context_info_get(haly_context *context, haly_context_info *out_info)
@@ -339,5 +336,6 @@ haly_status haly_context_info_get(haly_context *context, haly_context_info *out_
                               .status = (haly_status)context->latched,
                               .addresses_are_native = context->native_addresses};
     memory_window(context, &info.window_base, &info.window_bytes);
-    return CHECK_OUTPUT(out_info, haly_context_info, window_bytes, &info);
+    TRY(CHECK_OUTPUT(out_info, haly_context_info, window_bytes, &info));
+    return HALY_OK;
 }

@@ -73,7 +73,7 @@ haly_status context_failure_note(haly_context *context, uint64_t serial_before, 
         const uint64_t try_serial_ = error_serial();                                                                   \
         const haly_status try_status_ = (expression);                                                                  \
         if (try_status_ != HALY_OK)                                                                                    \
-            return context_failed((context_), try_serial_, try_status_);                                               \
+            return HAND_ON(context_failed((context_), try_serial_, try_status_));                                      \
     } while (0)
 
 /* ENTRY for a child object: also refuses when its context has latched. */
@@ -81,7 +81,7 @@ haly_status context_failure_note(haly_context *context, uint64_t serial_before, 
     do {                                                                                                               \
         ENTRY(handle_, kind_);                                                                                         \
         if (UNLIKELY(atomic_load_explicit(&(context_)->latched, memory_order_relaxed) != 0))                           \
-            return context_check(context_);                                                                            \
+            return HAND_ON(context_check(context_));                                                                   \
     } while (0)
 
 #endif

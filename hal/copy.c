@@ -48,7 +48,8 @@ haly_status haly_copy(haly_stream *stream, void *dst, const void *src, uint64_t 
     if (overlaps(dst, size, src, size))
         return FAIL(HALY_ERR_INVALID, "dst %p and src %p overlap within %llu bytes", dst, src,
                     (unsigned long long)size);
-    return stream_submit(stream, &copy, sizeof copy, 1);
+    TRY(stream_submit(stream, &copy, sizeof copy, 1));
+    return HALY_OK;
 }
 
 /* Bytes from the first to the last of a rectangle; HALY_ERR_INVALID when they do not fit 64 bits. */
@@ -103,7 +104,8 @@ haly_status haly_copy_2d(haly_stream *stream, const haly_copy_2d_desc *desc)
     TRY(resolve_side(stream, rect.src, src_bytes, "src", &copy.src_class));
     if (rectangles_overlap(&rect, dst_bytes, src_bytes))
         return FAIL(HALY_ERR_INVALID, "the rectangles at dst %p and src %p overlap", rect.dst, rect.src);
-    return stream_submit(stream, &copy, sizeof copy, 1);
+    TRY(stream_submit(stream, &copy, sizeof copy, 1));
+    return HALY_OK;
 }
 
 haly_status haly_fill(haly_stream *stream, void *dst, const void *pattern, uint32_t pattern_size, uint64_t size)
@@ -126,7 +128,8 @@ haly_status haly_fill(haly_stream *stream, void *dst, const void *pattern, uint3
         return FAIL(HALY_ERR_INVALID, "dst %p is ordinary host memory; fills take device or pinned memory", dst);
     haly_command_fill fill = {{sizeof fill, HALY_COMMAND_FILL, 0}, dst, size, pattern_size, 0, {0}};
     memcpy(fill.pattern, pattern, pattern_size);
-    return stream_submit(stream, &fill, sizeof fill, 1);
+    TRY(stream_submit(stream, &fill, sizeof fill, 1));
+    return HALY_OK;
 }
 
 haly_status haly_host_call(haly_stream *stream, haly_host_fn fn, void *user)
@@ -135,5 +138,6 @@ haly_status haly_host_call(haly_stream *stream, haly_host_fn fn, void *user)
     if (fn == NULL)
         return FAIL(HALY_ERR_INVALID, "fn is NULL");
     haly_command_host_call call = {{sizeof call, HALY_COMMAND_HOST_CALL, 0}, fn, user};
-    return stream_submit(stream, &call, sizeof call, 1);
+    TRY(stream_submit(stream, &call, sizeof call, 1));
+    return HALY_OK;
 }

@@ -26,7 +26,7 @@ static haly_status core_fail(haly_status status, haly_error_scope scope, haly_er
     va_start(arguments, format);
     vsnprintf(message, sizeof message, format, arguments);
     va_end(arguments);
-    return error_set("backend", failure_status(status), scope, recovery, native_code, native_text, "%s", message);
+    return error_set("", failure_status(status), scope, recovery, native_code, native_text, "%s", message);
 }
 
 HALY_PRINTF_LIKE(2, 3) static void core_log(haly_log_level level, const char *format, ...)
@@ -50,8 +50,8 @@ static void core_stream_failed(void *stream, uint64_t sequence, haly_status stat
                                haly_error_recovery recovery, int64_t native_code, const char *text)
 {
     struct timeline *timeline = stream;
-    haly_error error = {HALY_ERROR_INIT,      .status = failure_status(status), .scope = scope,
-                        .recovery = recovery, .native_code = native_code,       .function = "command"};
+    haly_error error = {HALY_ERROR_INIT, .status = failure_status(status), .scope = scope, .recovery = recovery,
+                        .native_code = native_code};
     text_set(error.backend, sizeof error.backend, "%s", timeline->context->device->backend->name);
     text_set(error.message, sizeof error.message, "%s", text != NULL ? text : haly_status_name(error.status));
     timeline_fail(timeline, sequence, &error);

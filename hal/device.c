@@ -104,12 +104,15 @@ haly_status haly_device_find(haly_instance *instance, const char *selector, haly
     struct selector parsed;
     ENTRY(instance, HALY_OBJECT_INSTANCE);
     REQUIRE(out_device);
-    if (selector == NULL || selector[0] == '\0')
-        return device_default(instance, out_device);
+    if (selector == NULL || selector[0] == '\0') {
+        TRY(device_default(instance, out_device));
+        return HALY_OK;
+    }
     if (!selector_parse(selector, &parsed, why, sizeof why))
         return FAIL(HALY_ERR_INVALID, "selector \"%s\": %s; expected " SELECTOR_GRAMMAR, PRINTABLE(selector), why);
     text_set(wanted, sizeof wanted, "\"%s\"", PRINTABLE(selector));
-    return find_device(instance, &parsed, wanted, out_device);
+    TRY(find_device(instance, &parsed, wanted, out_device));
+    return HALY_OK;
 }
 
 /* Appends a line to a text of `size` bytes that may be full, and counts what it would have needed. */
@@ -192,7 +195,8 @@ const char *haly_capability_name(uint64_t capability)
 haly_status haly_device_spec_get(haly_device *device, haly_device_spec *out_spec)
 {
     ENTRY(device, HALY_OBJECT_DEVICE);
-    return CHECK_OUTPUT(out_spec, haly_device_spec, reserved, &device->spec);
+    TRY(CHECK_OUTPUT(out_spec, haly_device_spec, reserved, &device->spec));
+    return HALY_OK;
 }
 
 haly_status haly_device_sample_get(haly_device *device, haly_device_sample *out_sample)
@@ -201,5 +205,6 @@ haly_status haly_device_sample_get(haly_device *device, haly_device_sample *out_
     ENTRY(device, HALY_OBJECT_DEVICE);
     haly_device_sample sample = {HALY_DEVICE_SAMPLE_INIT};
     TRY_BACKEND(device->backend->name, device->backend->table.device_sample(device->block, &sample));
-    return CHECK_OUTPUT(out_sample, haly_device_sample, time_ns, &sample);
+    TRY(CHECK_OUTPUT(out_sample, haly_device_sample, time_ns, &sample));
+    return HALY_OK;
 }

@@ -63,7 +63,7 @@ static void note_failure(haly_error *failure, haly_status status, const char *ba
 {
     if (failure->status != HALY_OK)
         return;
-    *failure = (haly_error){HALY_ERROR_INIT, .status = status, .function = "devices_enumerate"};
+    *failure = (haly_error){HALY_ERROR_INIT, .status = status};
     text_set(failure->backend, sizeof failure->backend, "%s", backend);
     text_set(failure->message, sizeof failure->message, "device %s:%u: %s", backend, index, why);
 }
@@ -160,7 +160,7 @@ static uint32_t count_devices(struct backend *backend, haly_error *failure)
     if (error_serial() != serial)
         *failure = *error_detail(); /* with the vendor's own number and words */
     else
-        *failure = (haly_error){HALY_ERROR_INIT, .function = "devices_enumerate"};
+        *failure = (haly_error){HALY_ERROR_INIT};
     failure->status = status;
     text_set(failure->backend, sizeof failure->backend, "%s", backend->name);
     text_set(failure->message, sizeof failure->message, "%s", why);

@@ -75,11 +75,13 @@ void haly_error_print(FILE *file)
     PUT_OFF_CANCELLATION();
     if (file == NULL || last_error.status == HALY_OK)
         return;
-    fprintf(file, "halyard: %s [%s", last_error.message, haly_status_name(last_error.status));
+    fprintf(file, "halyard: %s%s%s [%s", last_error.function, last_error.function[0] != '\0' ? ": " : "",
+            last_error.message, haly_status_name(last_error.status));
     if (last_error.backend[0] != '\0')
         fprintf(file, ", backend %s", last_error.backend);
     if (last_error.native_code != 0 || last_error.native_text[0] != '\0')
-        fprintf(file, ", native %lld %s", (long long)last_error.native_code, last_error.native_text);
+        fprintf(file, ", native %lld%s%s", (long long)last_error.native_code,
+                last_error.native_text[0] != '\0' ? " " : "", last_error.native_text);
     if (last_error.last_sequence != 0)
         fprintf(file, ", stream %llu command %llu", (unsigned long long)last_error.stream_id,
                 (unsigned long long)last_error.first_sequence);
@@ -100,6 +102,12 @@ haly_status error_set(const char *function, haly_status status, haly_error_scope
     snprintf(error.function, sizeof error.function, "%s", function);
     snprintf(error.native_text, sizeof error.native_text, "%s", native_text != NULL ? native_text : "");
     return error_restore(&error);
+}
+
+void error_name(const char *function, haly_status status)
+{
+    if (last_error.status == status && status != HALY_NOT_READY && status != HALY_TIMEOUT)
+        snprintf(last_error.function, sizeof last_error.function, "%s", function);
 }
 
 haly_status error_restore(const haly_error *error)

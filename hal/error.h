@@ -1,6 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* How the core reports failure: FAIL where it is decided, TRY everywhere else. Detail is thread-local and written on
- * failure only. */
+/*
+ * How the core reports failure: FAIL where it is decided, TRY everywhere else. Detail is thread-local and written on
+ * failure only. It names the function that the program called: a helper's FAIL names none, and the TRY (or HAND_ON) of
+ * the public function that hands the failure on adds its own name, so that success costs nothing.
+ */
 #ifndef HAL_ERROR_H
 #define HAL_ERROR_H
 
@@ -9,7 +12,7 @@
 
 struct backend;
 
-/* Writes the calling thread's detail and returns `status`. */
+/* Writes the calling thread's detail and returns `status`. `function` is a public one's name or "". */
 haly_status error_set(const char *function, haly_status status, haly_error_scope scope, haly_error_recovery recovery,
                       int64_t native_code, const char *native_text, const char *format, ...) HALY_PRINTF_LIKE(7, 8);
 
@@ -29,14 +32,32 @@ static inline haly_status error_status(haly_status set, haly_status status)
     return status;
 }
 
+/* The name of a public function, "" in a helper; known when it is compiled. */
+#define PUBLIC_FUNCTION (__builtin_strncmp(__func__, "haly_", 5) == 0 ? __func__ : "")
+
 #define FAIL(status_, ...)                                                                                             \
-    error_status(error_set(__func__, (status_), HALY_SCOPE_CALL, HALY_RECOVER_NONE, 0, NULL, __VA_ARGS__), (status_))
+    error_status(error_set(PUBLIC_FUNCTION, (status_), HALY_SCOPE_CALL, HALY_RECOVER_NONE, 0, NULL, __VA_ARGS__),      \
+                 (status_))
+
+/* Names the public function in the detail of a failure that a callee decided; HALY_NOT_READY and HALY_TIMEOUT may have
+ * none. */
+void error_name(const char *function, haly_status status) __attribute__((cold));
+
+static inline haly_status error_hand_on(const char *function, haly_status status)
+{
+    if (function[0] != '\0')
+        error_name(function, status);
+    return status;
+}
+
+/* `return HAND_ON(status)` for a status that is a failure. */
+#define HAND_ON(status_) error_hand_on(PUBLIC_FUNCTION, (status_))
 
 #define TRY(expression)                                                                                                \
     do {                                                                                                               \
         const haly_status try_status_ = (expression);                                                                  \
         if (try_status_ != HALY_OK)                                                                                    \
-            return try_status_;                                                                                        \
+            return HAND_ON(try_status_);                                                                               \
     } while (0)
 
 /* For calls into a backend: makes sure that the detail names the backend, and that there is one at all.
@@ -50,13 +71,13 @@ haly_status backend_failure_note(const char *backend, uint64_t serial_before, ha
         const uint64_t try_serial_ = error_serial();                                                                   \
         const haly_status try_status_ = (expression);                                                                  \
         if (try_status_ != HALY_OK)                                                                                    \
-            return backend_failed((name_), try_serial_, try_status_);                                                  \
+            return HAND_ON(backend_failed((name_), try_serial_, try_status_));                                         \
     } while (0)
 
 /* One sentence for host memory exhausted while doing `what`. */
 static inline haly_status fail_host_oom(const char *what, uint64_t bytes)
 {
-    return error_status(error_set(__func__, HALY_ERR_HOST_OOM, HALY_SCOPE_CALL, HALY_RECOVER_RETRY, 0, NULL,
+    return error_status(error_set("", HALY_ERR_HOST_OOM, HALY_SCOPE_CALL, HALY_RECOVER_RETRY, 0, NULL,
                                   "host memory exhausted: %llu bytes for %s", (unsigned long long)bytes, what),
                         HALY_ERR_HOST_OOM);
 }

@@ -120,13 +120,12 @@ haly_status haly_host_register(haly_context *context, void *address, uint64_t si
     short_lock_acquire(&memory->registration_lock);
     haly_status status = registration_add(memory, start, size);
     short_lock_release(&memory->registration_lock);
-    if (status != HALY_OK)
-        return status;
+    TRY(status);
     const uint64_t serial = error_serial();
     status = context->backend->host_register(context->block, address, size);
     if (status != HALY_OK) {
         registration_remove(memory, start);
-        return context_failed(context, serial, status);
+        return HAND_ON(context_failed(context, serial, status));
     }
     short_lock_acquire(&memory->registration_lock);
     registration_at(memory, start)->is_ready = true;
@@ -165,9 +164,10 @@ haly_status haly_host_alloc(haly_context *context, uint64_t size, void **out_add
     }
     const struct allocation request = {.size = size};
     const haly_status status = allocator_alloc(&context->memory->pinned, &request, out_address);
-    if (status != HALY_ERR_DEVICE_OOM)
-        return status;
-    return fail_host_oom("pinned memory", size); /* too much for any address */
+    if (status == HALY_ERR_DEVICE_OOM) /* too much for any address */
+        return HAND_ON(fail_host_oom("pinned memory", size));
+    TRY(status);
+    return HALY_OK;
 }
 
 haly_status haly_host_free(haly_context *context, void *address)
@@ -179,7 +179,7 @@ haly_status haly_host_free(haly_context *context, void *address)
     struct allocator *pinned = &context->memory->pinned;
     struct chunk *chunk = memory_live_chunk(context, address, HALY_MEMORY_PINNED);
     if (chunk == NULL)
-        return HALY_ERR_INVALID;
+        return HAND_ON(HALY_ERR_INVALID);
     const bool is_large = chunk_bytes(chunk) >= GRANULE_BYTES;
     TRY(allocator_free(pinned, chunk, NULL, 0));
     if (is_large)

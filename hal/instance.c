@@ -105,7 +105,8 @@ haly_status haly_instance_create(const haly_instance_desc *desc, haly_instance *
                                              .builtins = builtin_backends,
                                              .backend_folder = HALY_BACKEND_DIR,
                                              .search_beside = HALY_IS_SHARED && getauxval(AT_SECURE) == 0};
-    return instance_create(desc, &sources, out_instance);
+    TRY(instance_create(desc, &sources, out_instance));
+    return HALY_OK;
 }
 
 void haly_instance_retain(haly_instance *instance)
@@ -140,7 +141,8 @@ haly_status haly_backend_info_get(haly_instance *instance, uint32_t index, haly_
                                     .path = backend->path,           .reason = backend_reason(backend),
                                     .abi_major = backend->abi_major, .abi_minor = backend->abi_minor};
     pthread_mutex_unlock(&instance->lock);
-    return CHECK_OUTPUT(out_info, haly_backend_info, reserved, &info);
+    TRY(CHECK_OUTPUT(out_info, haly_backend_info, reserved, &info));
+    return HALY_OK;
 }
 
 haly_status haly_param_count(haly_instance *instance, uint32_t *out_count)
@@ -159,5 +161,6 @@ haly_status haly_param_info_get(haly_instance *instance, uint32_t index, haly_pa
         return FAIL(HALY_ERR_INVALID, "index is %u, and %u parameters are declared", index,
                     params_count(instance->params));
     params_info(instance->params, index, &info);
-    return CHECK_OUTPUT(out_info, haly_param_info, source, &info);
+    TRY(CHECK_OUTPUT(out_info, haly_param_info, source, &info));
+    return HALY_OK;
 }

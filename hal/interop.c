@@ -38,8 +38,11 @@ haly_status haly_native_get(void *object, haly_native *out_native)
     const uint32_t kind = head->kind;
     const bool has_block = kind == HALY_OBJECT_CONTEXT || kind == HALY_OBJECT_STREAM || kind == HALY_OBJECT_EVENT ||
                            kind == HALY_OBJECT_MODULE || kind == HALY_OBJECT_KERNEL;
-    if (!object_is_usable(object, has_block ? kind : HALY_OBJECT_CONTEXT))
-        return object_refuse(__func__, object, has_block ? kind : HALY_OBJECT_CONTEXT);
+    if (!object_is_any(object))
+        return object_refuse(__func__, object, OBJECT_ANY);
+    if (!has_block)
+        return FAIL(HALY_ERR_INVALID, "expected a context, stream, event, module or kernel, found another kind: %s",
+                    object_kind_name(kind));
     haly_context *context = head->context;
     TRY(context_check(context));
     if ((context->flags & HALY_CONTEXT_MOVABLE) != 0)
@@ -50,5 +53,6 @@ haly_status haly_native_get(void *object, haly_native *out_native)
         return FAIL(HALY_ERR_UNSUPPORTED, "the event was never recorded, so it has no native event yet");
     TRY_CONTEXT(context, context->backend->native_get((haly_object_kind)kind, block, &native));
     snprintf(native.backend, sizeof native.backend, "%.31s", context->device->backend->name);
-    return CHECK_OUTPUT(out_native, haly_native, value, &native);
+    TRY(CHECK_OUTPUT(out_native, haly_native, value, &native));
+    return HALY_OK;
 }

@@ -193,7 +193,8 @@ haly_status haly_launch(haly_stream *stream, haly_kernel *kernel, const haly_lau
         TRY(append_ext(launch, checked.ext));
     if (checked.grid[0] == 0)
         return stream_submit_nothing(stream, HALY_COMMAND_LAUNCH, kernel);
-    return stream_submit(stream, record, launch->head.size, 1);
+    TRY(stream_submit(stream, record, launch->head.size, 1));
+    return HALY_OK;
 }
 
 /* Packs values by the kernel's table. */
@@ -230,5 +231,6 @@ haly_status haly_launch_1d(haly_stream *stream, haly_kernel *kernel, uint64_t it
     const haly_launch_desc desc = {HALY_LAUNCH_DESC_INIT, .grid = {items / group + (items % group != 0), 1, 1},
                                    .group = {group, 1, 1}, .argument_bytes = kernel->info.argument_bytes,
                                    .arguments = packed};
-    return haly_launch(stream, kernel, &desc);
+    TRY(haly_launch(stream, kernel, &desc));
+    return HALY_OK;
 }

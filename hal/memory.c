@@ -168,7 +168,7 @@ haly_status haly_malloc(haly_context *context, uint64_t size, const haly_memory_
         if (status != HALY_OK) {
             const haly_error failure = *error_detail();
             haly_free(context, address);
-            return error_restore(&failure);
+            return HAND_ON(error_restore(&failure));
         }
     }
     *out_address = address;
@@ -203,7 +203,7 @@ haly_status haly_malloc_async(haly_stream *stream, uint64_t size, const haly_mem
         if (status != HALY_OK) {
             const haly_error failure = *error_detail();
             haly_free_async(stream, address);
-            return error_restore(&failure);
+            return HAND_ON(error_restore(&failure));
         }
     }
     *out_address = address;
@@ -273,7 +273,7 @@ haly_status haly_free(haly_context *context, void *address)
         return HALY_OK;
     struct chunk *chunk = freeable_chunk(context, address);
     if (UNLIKELY(chunk == NULL))
-        return HALY_ERR_INVALID;
+        return HAND_ON(HALY_ERR_INVALID);
     const uint32_t count = collect_unfinished(context, points, POINTS_ON_STACK);
     if (UNLIKELY(count > POINTS_ON_STACK)) {
         release_points(points, POINTS_ON_STACK);
@@ -295,7 +295,7 @@ haly_status haly_free_async(haly_stream *stream, void *address)
         return capture_free(stream, address);
     struct chunk *chunk = freeable_chunk(context, address);
     if (UNLIKELY(chunk == NULL))
-        return HALY_ERR_INVALID;
+        return HAND_ON(HALY_ERR_INVALID);
     return allocator_free_ordered(&context->memory->device, chunk, stream->timeline);
 }
 
@@ -306,8 +306,9 @@ haly_status haly_memory_used_on(haly_stream *stream, void *address)
     REQUIRE(address);
     struct chunk *chunk = memory_live_chunk(context, address, HALY_MEMORY_DEVICE);
     if (chunk == NULL)
-        return HALY_ERR_INVALID;
-    return allocator_note_use(&context->memory->device, chunk, stream->timeline);
+        return HAND_ON(HALY_ERR_INVALID);
+    TRY(allocator_note_use(&context->memory->device, chunk, stream->timeline));
+    return HALY_OK;
 }
 
 static haly_status check_description(const haly_memory_description *description)
@@ -339,11 +340,11 @@ haly_status haly_memory_describe(haly_context *context, void *address, const hal
     TRY(check_description(&checked));
     struct chunk *chunk = memory_live_chunk(context, address, HALY_MEMORY_DEVICE);
     if (chunk == NULL)
-        return HALY_ERR_INVALID;
+        return HAND_ON(HALY_ERR_INVALID);
     struct allocator *allocator = &context->memory->device;
     struct chunk_detail *detail = allocator_detail(allocator, chunk, &status);
     if (detail == NULL)
-        return status;
+        return HAND_ON(status);
     detail->description = checked;
     snprintf(detail->name, sizeof detail->name, "%s", checked.name != NULL ? checked.name : "");
     detail->description.name = detail->name;
@@ -376,7 +377,8 @@ haly_status haly_memory_stats_get(haly_context *context, haly_memory_stats *out_
         .pinned_bytes =
             pinned.allocated_bytes + (uint64_t)atomic_load_explicit(&memory->other_pinned, memory_order_relaxed),
     };
-    return CHECK_OUTPUT(out_stats, haly_memory_stats, pinned_bytes, &stats);
+    TRY(CHECK_OUTPUT(out_stats, haly_memory_stats, pinned_bytes, &stats));
+    return HALY_OK;
 }
 
 haly_status haly_memory_trim(haly_context *context, uint64_t keep_bytes)

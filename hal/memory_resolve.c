@@ -241,5 +241,6 @@ haly_status haly_memory_info_get(const void *address, haly_memory_info *out_info
     } else if (address != NULL && !window_is_inside_any(address)) {
         describe_other(address, &info);
     }
-    return CHECK_OUTPUT(out_info, haly_memory_info, name, &info);
+    TRY(CHECK_OUTPUT(out_info, haly_memory_info, name, &info));
+    return HALY_OK;
 }

@@ -26,8 +26,8 @@ static haly_status read_start(const haly_module_desc *desc, unsigned char start[
     FILE *file = fopen(desc->path, "rbe");
     if (file == NULL) {
         const int error = errno;
-        return error_set(__func__, error == ENOENT ? HALY_ERR_NOT_FOUND : HALY_ERR_IO, HALY_SCOPE_CALL,
-                         HALY_RECOVER_NONE, error, strerror(error), "the module \"%s\" cannot be opened", desc->path);
+        return error_set("", error == ENOENT ? HALY_ERR_NOT_FOUND : HALY_ERR_IO, HALY_SCOPE_CALL, HALY_RECOVER_NONE,
+                         error, strerror(error), "the module \"%s\" cannot be opened", desc->path);
     }
     const size_t count = fread(start, 1, 4, file);
     const int is_bad = ferror(file);
@@ -100,13 +100,13 @@ haly_status haly_module_load(haly_context *context, const haly_module_desc *desc
     TRY(check_can_load(context, &checked));
     haly_module *module = calloc(1, sizeof *module);
     if (module == NULL)
-        return fail_host_oom("a module", sizeof *module);
+        return HAND_ON(fail_host_oom("a module", sizeof *module));
     object_init(&module->object, HALY_OBJECT_MODULE, context);
     const haly_status status = module_start(module, &checked);
     if (status != HALY_OK) {
         block_destroy(module->block);
         free(module);
-        return status;
+        return HAND_ON(status);
     }
     *out_module = module;
     return HALY_OK;
@@ -118,7 +118,8 @@ haly_status haly_module_load_file(haly_context *context, const char *path, haly_
     const haly_module_desc desc = {HALY_MODULE_DESC_INIT, .path = path};
     ENTRY_LIVE(context, HALY_OBJECT_CONTEXT, context);
     REQUIRE(path);
-    return haly_module_load(context, &desc, out_module);
+    TRY(haly_module_load(context, &desc, out_module));
+    return HALY_OK;
 }
 
 void haly_module_retain(haly_module *module)
@@ -200,7 +201,7 @@ haly_status haly_kernel_get(haly_module *module, const char *name, haly_kernel *
     const size_t length = strlen(name);
     haly_kernel *kernel = calloc(1, sizeof *kernel + length + 1);
     if (kernel == NULL)
-        return fail_host_oom("a kernel", sizeof *kernel + length + 1);
+        return HAND_ON(fail_host_oom("a kernel", sizeof *kernel + length + 1));
     object_init(&kernel->object, HALY_OBJECT_KERNEL, module->object.context);
     kernel->module = module;
     memcpy(kernel->name, name, length + 1);
@@ -208,7 +209,7 @@ haly_status haly_kernel_get(haly_module *module, const char *name, haly_kernel *
     if (status != HALY_OK) {
         block_destroy(kernel->block);
         free(kernel);
-        return status;
+        return HAND_ON(status);
     }
     haly_module_retain(module);
     object_publish(&kernel->object, NULL); /* without a name it cannot fail */
@@ -246,5 +247,6 @@ void haly_kernel_release(haly_kernel *kernel)
 haly_status haly_kernel_info_get(haly_kernel *kernel, haly_kernel_info *out_info)
 {
     ENTRY(kernel, HALY_OBJECT_KERNEL);
-    return CHECK_OUTPUT(out_info, haly_kernel_info, name, &kernel->info);
+    TRY(CHECK_OUTPUT(out_info, haly_kernel_info, name, &kernel->info));
+    return HALY_OK;
 }

@@ -127,5 +127,6 @@ haly_status haly_numerics_get(const char *domain, const char *name, haly_dtype d
         add_rounding(dtype, &numerics);
     else if (dtype == HALY_BF16 && strcmp(row->name, "Mul") == 0)
         numerics.absolute = 0x1p-133; /* a product below f32's subnormals is rounded twice */
-    return CHECK_OUTPUT(out_numerics, haly_numerics, note, &numerics);
+    TRY(CHECK_OUTPUT(out_numerics, haly_numerics, note, &numerics));
+    return HALY_OK;
 }

@@ -13,15 +13,32 @@ static _Atomic uint64_t last_id;
 
 const char *object_kind_name(uint32_t kind)
 {
-    static const char *const names[] = {"dead object", "instance", "device", "context", "stream",      "event",
-                                        "module",      "kernel",   "plan",   "graph",   "communicator"};
-    return kind < sizeof names / sizeof *names ? names[kind] : "object of unknown kind";
+    static const char *const names[] = {"object", "instance", "device", "context", "stream",      "event",
+                                        "module", "kernel",   "plan",   "graph",   "communicator"};
+    return kind < sizeof names / sizeof *names ? names[kind] : names[OBJECT_ANY];
+}
+
+/* "an event" */
+static const char *with_article(uint32_t kind, char out[32])
+{
+    const char *name = object_kind_name(kind);
+    snprintf(out, 32, "%s %s", strchr("aeiou", name[0]) != NULL ? "an" : "a", name);
+    return out;
+}
+
+bool object_is_any(const void *handle)
+{
+    const struct object *object = handle;
+    const uint32_t kind = atomic_load_explicit(&object->kind, memory_order_relaxed);
+    return object_kind_name(kind) != object_kind_name(OBJECT_ANY) && object_is_usable(object, kind);
 }
 
 haly_status object_refuse(const char *function, const void *handle, uint32_t kind)
 {
     const char *wanted = object_kind_name(kind);
     const struct object *object = handle;
+    const uint32_t found = object != NULL ? atomic_load(&object->kind) : OBJECT_ANY;
+    char wanted_text[32], found_text[32];
     haly_status status = HALY_ERR_INVALID;
     char why[128];
     if (process_is_shutting_down()) {
@@ -29,13 +46,17 @@ haly_status object_refuse(const char *function, const void *handle, uint32_t kin
         snprintf(why, sizeof why, "haly_shutdown() was called");
     } else if (object == NULL) {
         snprintf(why, sizeof why, "the %s is NULL", wanted);
-    } else if (object->kind != kind) {
-        snprintf(why, sizeof why, "expected a %s, found a %s", wanted, object_kind_name(object->kind));
+    } else if (object_kind_name(found) == object_kind_name(OBJECT_ANY)) {
+        snprintf(why, sizeof why, "expected %s, found what is no live object of Halyard's: released already?",
+                 with_article(kind, wanted_text));
+    } else if (found != kind && kind != OBJECT_ANY) {
+        snprintf(why, sizeof why, "expected %s, found %s", with_article(kind, wanted_text),
+                 with_article(found, found_text));
     } else {
         status = HALY_ERR_FORKED;
         snprintf(why, sizeof why, "the %s was made before fork(); create a new instance in the child", wanted);
     }
-    return error_set(function, status, HALY_SCOPE_CALL, HALY_RECOVER_NONE, 0, NULL, "%s: %s", function, why);
+    return error_set(function, status, HALY_SCOPE_CALL, HALY_RECOVER_NONE, 0, NULL, "%s", why);
 }
 
 void object_init(struct object *object, haly_object_kind kind, haly_context *context)
@@ -138,15 +159,17 @@ haly_status haly_object_name_set(void *object, const char *name)
 {
     struct object *named = object;
     REQUIRE(object);
-    if (!object_is_usable(object, named->kind) || named->kind == 0)
-        return object_refuse(__func__, object, named->kind != 0 ? named->kind : HALY_OBJECT_STREAM);
+    if (!object_is_any(object))
+        return object_refuse(__func__, object, OBJECT_ANY);
     TRY(check_name(name));
     name = name != NULL ? name : "";
     if (named->kind == HALY_OBJECT_CONTEXT)
-        return context_rename((haly_context *)object, name);
-    if (named->context == NULL)
-        return FAIL(HALY_ERR_INVALID, "a %s has no name of the program's", object_kind_name(named->kind));
-    return context_object_rename(named->context, named, name);
+        TRY(context_rename((haly_context *)object, name));
+    else if (named->context == NULL)
+        return FAIL(HALY_ERR_INVALID, "%s has no name of the program's", with_article(named->kind, (char[32]){0}));
+    else
+        TRY(context_object_rename(named->context, named, name));
+    return HALY_OK;
 }
 
 haly_status haly_context_find(haly_context *context, haly_object_kind kind, const char *name, uint64_t id,

@@ -56,7 +56,13 @@ static inline bool object_is_usable(const void *handle, uint32_t kind)
            object->generation == process_current_generation();
 }
 
-/* Why it is not: NULL, wrong kind, dead, from before a fork, or shutting down. */
+/* For functions that take objects of several kinds. */
+#define OBJECT_ANY 0U
+
+bool object_is_any(const void *handle);
+
+/* Why it is not: NULL, wrong kind, dead, from before a fork, or shutting down. Of a handle that was released for good
+ * this is a guess: its memory may be anybody's by now. */
 haly_status object_refuse(const char *function, const void *handle, uint32_t kind);
 
 /* First line of every public function that takes a handle. */
@@ -81,7 +87,7 @@ void object_init(struct object *object, haly_object_kind kind, haly_context *con
 haly_status object_publish(struct object *object, const char *name);
 void object_unpublish(struct object *object);
 
-/* "stream", "event", … */
+/* "stream", "event", …; "object" for what is none. */
 const char *object_kind_name(uint32_t kind);
 
 /* retain/release of the public API for one kind: `destroy` runs when the last reference goes. Handles from before a

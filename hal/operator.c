@@ -156,5 +156,6 @@ haly_status haly_operator_get(uint32_t index, haly_operator_info *out_info)
                                      .min_inputs = op->min_inputs, .max_inputs = op->max_inputs,
                                      .min_outputs = op->outputs,   .max_outputs = op->outputs,
                                      .dtypes = op->dtypes,         .meaning = op->meaning};
-    return CHECK_OUTPUT(out_info, haly_operator_info, meaning, &info);
+    TRY(CHECK_OUTPUT(out_info, haly_operator_info, meaning, &info));
+    return HALY_OK;
 }

@@ -26,8 +26,7 @@ void op_tensor_text(const struct op *op, uint32_t slot, char text[OP_TENSOR_TEXT
              op->tensors[slot]);
 }
 
-haly_status op_fail_tensor(const char *function, const struct op_call *call, haly_status status, uint32_t slot,
-                           const char *format, ...)
+haly_status op_fail_tensor(const struct op_call *call, haly_status status, uint32_t slot, const char *format, ...)
 {
     char name[OP_TENSOR_TEXT], text[400];
     va_list arguments;
@@ -35,8 +34,7 @@ haly_status op_fail_tensor(const char *function, const struct op_call *call, hal
     vsnprintf(text, sizeof text, format, arguments);
     va_end(arguments);
     op_tensor_text(call->op, slot, name);
-    return error_set(function, status, HALY_SCOPE_CALL, HALY_RECOVER_NONE, 0, NULL, "%s: %s %s", call->op->name, name,
-                     text);
+    return error_set("", status, HALY_SCOPE_CALL, HALY_RECOVER_NONE, 0, NULL, "%s: %s %s", call->op->name, name, text);
 }
 
 haly_status op_expect_dtype(const struct op_call *call, uint32_t slot, haly_dtype dtype, const char *reason)

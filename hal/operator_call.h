@@ -41,9 +41,9 @@ bool op_has_input(const struct op_call *call, uint32_t index);
 void op_tensor_text(const struct op *op, uint32_t slot, char text[OP_TENSOR_TEXT]);
 
 /* Fails with "Add: input 1 (B) " in front of the message. */
-haly_status op_fail_tensor(const char *function, const struct op_call *call, haly_status status, uint32_t slot,
-                           const char *format, ...) HALY_PRINTF_LIKE(5, 6);
-#define FAIL_TENSOR(call_, status_, slot_, ...) op_fail_tensor(__func__, (call_), (status_), (slot_), __VA_ARGS__)
+haly_status op_fail_tensor(const struct op_call *call, haly_status status, uint32_t slot, const char *format, ...)
+    HALY_PRINTF_LIKE(4, 5);
+#define FAIL_TENSOR(call_, status_, slot_, ...) op_fail_tensor((call_), (status_), (slot_), __VA_ARGS__)
 
 /* What checks are made of. Each fails with what was found and what was expected. */
 haly_status op_expect_dtype(const struct op_call *call, uint32_t slot, haly_dtype dtype, const char *reason);

@@ -170,13 +170,15 @@ haly_status haly_op_supported(haly_context *context, const haly_op_desc *desc, h
     const haly_status status = out_info == NULL ? HALY_OK : haly_plan_info_get(plan, out_info);
     if (plan != NULL)
         plan_destroy(&plan->object); /* nobody else has seen it */
-    return status;
+    TRY(status);
+    return HALY_OK;
 }
 
 haly_status haly_plan_info_get(haly_plan *plan, haly_plan_info *out_info)
 {
     ENTRY(plan, HALY_OBJECT_PLAN);
-    return CHECK_OUTPUT(out_info, haly_plan_info, path, &plan->info);
+    TRY(CHECK_OUTPUT(out_info, haly_plan_info, path, &plan->info));
+    return HALY_OK;
 }
 
 void plan_describe(const haly_plan *plan, char *name, size_t name_size, char *path, size_t path_size)

@@ -237,7 +237,8 @@ haly_status haly_plan_run(haly_stream *stream, haly_plan *plan, void *const *add
         return FAIL(HALY_ERR_INVALID, "%s takes %u addresses (inputs, then outputs), and %u are given", plan->op->name,
                     plan->info.address_count, address_count);
     REQUIRE(addresses);
-    return plan_run(stream, plan, addresses, values, value_count);
+    TRY(plan_run(stream, plan, addresses, values, value_count));
+    return HALY_OK;
 }
 
 /* The plan of a description: from the cache, or made and kept there. One reference. */
@@ -276,5 +277,6 @@ haly_status haly_op_run(haly_stream *stream, const haly_op_desc *desc)
     TRY(eager_plan(stream, &call, &plan));
     const haly_status status = plan_run(stream, plan, addresses, values, value_count);
     haly_plan_release(plan);
-    return status;
+    TRY(status);
+    return HALY_OK;
 }

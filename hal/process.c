@@ -123,7 +123,7 @@ haly_status process_thread_start(pthread_t *out_thread, const char *name, void *
     const int error = pthread_create(out_thread, NULL, run, argument);
     pthread_sigmask(SIG_SETMASK, &before, NULL);
     if (error != 0)
-        return error_set(__func__, HALY_ERR_RESOURCE_EXHAUSTED, HALY_SCOPE_CALL, HALY_RECOVER_RETRY, error, NULL,
+        return error_set("", HALY_ERR_RESOURCE_EXHAUSTED, HALY_SCOPE_CALL, HALY_RECOVER_RETRY, error, NULL,
                          "the system refused a thread (%s)", name);
     pthread_setname_np(*out_thread, name);
     return HALY_OK;

@@ -100,7 +100,6 @@ static void run_host_call(struct host_job *job)
                         .scope = HALY_SCOPE_STREAM,
                         .recovery = HALY_RECOVER_RECREATE,
                         .native_code = status,
-                        .function = "haly_host_call",
                         .message = "a host call returned an error"};
     if (status != HALY_OK)
         timeline_fail(deferred->timeline, deferred->sequence, &error);

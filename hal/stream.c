@@ -73,9 +73,10 @@ haly_status haly_stream_create(haly_context *context, const haly_stream_desc *de
         context->backend->stream_create(context->block, stream->block, &checked, stream->timeline);
     if (status != HALY_OK) {
         stream_free(stream, false);
-        return context_failed(context, serial, status);
+        return HAND_ON(context_failed(context, serial, status));
     }
-    return stream_finish(stream, checked.name, out_stream);
+    TRY(stream_finish(stream, checked.name, out_stream));
+    return HALY_OK;
 }
 
 haly_status haly_stream_wrap(haly_context *context, const haly_native *native, haly_stream **out_stream)
@@ -101,10 +102,11 @@ haly_status haly_stream_wrap(haly_context *context, const haly_native *native, h
     const haly_status status = context->backend->stream_wrap(context->block, stream->block, &checked, stream->timeline);
     if (status != HALY_OK) {
         stream_free(stream, false);
-        return context_failed(context, serial, status);
+        return HAND_ON(context_failed(context, serial, status));
     }
     stream->gate = STREAM_WRAPPED;
-    return stream_finish(stream, NULL, out_stream);
+    TRY(stream_finish(stream, NULL, out_stream));
+    return HALY_OK;
 }
 
 void haly_stream_retain(haly_stream *stream)
@@ -135,7 +137,7 @@ void haly_stream_release(haly_stream *stream)
 haly_status haly_stream_set_label(haly_stream *stream, const char *label)
 {
     ENTRY_STREAM(stream);
-    TRY(check_name(label));
+    TRY(check_label(label));
     timeline_label(stream->timeline, label);
     return HALY_OK;
 }
@@ -165,7 +167,9 @@ haly_status haly_stream_sync(haly_stream *stream, uint64_t deadline)
     const haly_status status = timeline_wait(stream->timeline, sequence, deadline);
     if (status == HALY_TIMEOUT)
         return FAIL(HALY_TIMEOUT, "the stream was not idle within %llu ns", (unsigned long long)deadline);
-    return status != HALY_OK ? status : timeline_status(stream->timeline, UINT64_MAX);
+    TRY(status);
+    TRY(timeline_status(stream->timeline, UINT64_MAX));
+    return HALY_OK;
 }
 
 haly_status haly_stream_query(haly_stream *stream)

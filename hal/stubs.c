@@ -14,7 +14,7 @@
 #define ENTRY_STATUS(name_, parameters_)                                                                               \
     static haly_status stub_##name_ parameters_                                                                        \
     {                                                                                                                  \
-        return error_set(#name_, HALY_ERR_UNSUPPORTED, HALY_SCOPE_CALL, HALY_RECOVER_NONE, 0, NULL,                    \
+        return error_set("", HALY_ERR_UNSUPPORTED, HALY_SCOPE_CALL, HALY_RECOVER_NONE, 0, NULL,                        \
                          "the backend does not implement " #name_);                                                    \
     }
 #define ENTRY_VOID(name_, parameters_)                                                                                 \

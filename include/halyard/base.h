@@ -13,6 +13,8 @@
  *  - Arrays of structs come with the size of one element.                                                 [ABI-003]
  *  - Enums are 32 bits wide and only grow at the end.                                                     [ABI-004]
  *  - A function that fails leaves its outputs as they were, unless it says otherwise.                     [ABI-005]
+ *  - A handle whose last reference was given back must not be used again, as memory that was freed. A call that gets
+ *    one often says so, but nothing can promise that.
  *  - Durations and deadlines are nanoseconds from now; 0 never blocks, HALY_FOREVER has no limit.         [ABI-006]
  *  - No function is a point of cancellation: a thread that is cancelled ends behind its call, waits included. One whose
  *    cancellation is asynchronous must not call the library.                                              [ABI-009]

@@ -4,7 +4,7 @@
  * The context: everything a program holds on one device.
  *
  * Ownership: streams, events, memory, modules, kernels, plans and graphs belong to their context. The context's last
- * release, or abandon, releases them with it; their handles are then dead. Each can be released earlier.  [CTX-001]
+ * release, or abandon, releases them with it; their handles are of no use then. Each can be released earlier. [CTX-001]
  * Every object has a 64-bit id, unique in the process and kept by a move, and an optional name.           [CTX-002]
  */
 #ifndef HALYARD_CONTEXT_H

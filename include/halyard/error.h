@@ -44,7 +44,9 @@ typedef enum haly_status {
     HALY_STATUS_MAX_ENUM = 0x7fffffff
 } haly_status;
 
-/** How far a failure reaches. What is inside the scope answers every later call with the failure. */
+/** How far a failure reaches. From the context up, what is inside the scope answers every later call with the failure.
+ * A failed stream still takes commands, though nothing but host calls comes of them; waits and queries, of it and of
+ * what waited for it, answer with the failure (stream.h). */
 typedef enum haly_error_scope {
     HALY_SCOPE_CALL = 0,    /**< this call alone */
     HALY_SCOPE_STREAM = 1,  /**< the stream and what depends on it */
@@ -74,7 +76,7 @@ typedef struct haly_error {
     uint64_t first_sequence; /**< for a failed command: the range that holds it, 1-based in its stream; else 0 */
     uint64_t last_sequence;
     char backend[32];      /**< name, or "" */
-    char function[48];     /**< where the failure was decided */
+    char function[48];     /**< the function of this interface that reported it, or "" */
     char label[64];        /**< haly_stream_set_label() in force for the failed command, or "" */
     char message[512];     /**< what was wrong and what was expected */
     char native_text[256]; /**< the vendor's own words, or "" */
@@ -95,8 +97,8 @@ HALY_API haly_status haly_error_last(haly_error *out_error);
 /** Forgets this thread's last failure. Since 1.0. */
 HALY_API void haly_error_clear(void);
 
-/** Writes this thread's last failure as one line, "halyard: <message> [<status>, …]", or nothing when there is
- *  none. Since 1.0. */
+/** Writes this thread's last failure as one line, "halyard: <function>: <message> [<status>, …]" with backend, vendor's
+ *  number and text, stream, command and label where there are any; nothing when there was no failure. Since 1.0. */
 HALY_API void haly_error_print(FILE *file);
 
 HALY_END_DECLS

@@ -34,6 +34,51 @@ CTS_CASE_HOST(error, the_detail_says_what_where_and_how_far, "ERR-001 ERR-002")
     CTS_MESSAGE("100000");
 }
 
+/* Whatever helper of the library decides it, the detail names what the program called. */
+#define NAMES(call_, function_)                                                                                        \
+    do {                                                                                                               \
+        CTS_CHECK((call_) != HALY_OK, "%s did not fail", #call_);                                                      \
+        t->failures_expected++;                                                                                        \
+        CTS_CHECK(strcmp(cts_last_error(t).function, function_) == 0, "%s: the detail names \"%s\"", #call_,           \
+                  cts_last_error(t).function);                                                                         \
+    } while (0)
+
+CTS_CASE(error, the_detail_names_the_function_that_was_called, "ERR-002")
+{
+    const haly_memory_desc odd = {HALY_MEMORY_DESC_INIT, .alignment = 3};
+    const haly_context_desc flagged = {HALY_CONTEXT_DESC_INIT, .flags = 1U << 30};
+    haly_device *device = NULL;
+    haly_context *context = NULL;
+    haly_stream *stream = NULL;
+    haly_module *module = NULL;
+    haly_plan *plan = NULL;
+    void *address = cts_device(t, 64);
+    NAMES(haly_device_find(t->instance, "colour=red", &device), "haly_device_find");
+    NAMES(haly_device_find(t->instance, "nobody:0", &device), "haly_device_find");
+    NAMES(haly_device_spec_get(t->device, &(haly_device_spec){0}), "haly_device_spec_get");
+    NAMES(haly_context_open(t->instance, &flagged, &context), "haly_context_open");
+    NAMES(haly_stream_create(t->context, NULL, NULL), "haly_stream_create");
+    NAMES(haly_stream_create((haly_context *)(void *)t->stream, NULL, &stream), "haly_stream_create");
+    NAMES(haly_malloc(t->context, 64, &odd, &address), "haly_malloc");
+    NAMES(haly_free(t->context, (char *)address + 1), "haly_free");
+    NAMES(haly_copy(t->stream, address, (char *)address + 32, UINT64_C(1) << 40), "haly_copy");
+    NAMES(haly_copy(t->stream, NULL, address, 4), "haly_copy");
+    NAMES(haly_host_free(t->context, address), "haly_host_free");
+    NAMES(haly_module_load_file(t->context, "/nothing/there", &module), "haly_module_load_file");
+    NAMES(haly_plan_create(t->context, &(haly_op_desc){HALY_OP_DESC_INIT, .name = "Nothing"}, &plan),
+          "haly_plan_create");
+    NAMES(haly_op_run(t->stream, &(haly_op_desc){HALY_OP_DESC_INIT, .name = "Nothing"}), "haly_op_run");
+    NAMES(haly_object_name_set(t->device, "mine"), "haly_object_name_set");
+}
+
+CTS_CASE(error, a_failed_stream_names_who_asked_for_it, "ERR-002 STR-004")
+{
+    CTS_OK(cts_break(t, t->stream, (haly_status)77));
+    t->is_broken = 1;
+    NAMES(haly_stream_sync(t->stream, CTS_PATIENCE), "haly_stream_sync");
+    NAMES(haly_stream_query(t->stream), "haly_stream_query");
+}
+
 static void *look_from_another_thread(void *user)
 {
     haly_error error = {HALY_ERROR_INIT};
@@ -89,7 +134,7 @@ CTS_CASE_HOST(error, print_writes_one_line_or_nothing, "ERR-001")
     (void)fclose(file);
     (void)snprintf(text, sizeof text, "%s", buffer);
     free(buffer);
-    CTS_TRUE(strncmp(text, "halyard: ", 9) == 0);
+    CTS_TRUE(strncmp(text, "halyard: haly_device_get: ", 26) == 0);
     CTS_TRUE(strstr(text, "HALY_ERR_INVALID") != NULL && strstr(text, cts_last_error(t).message) != NULL);
     CTS_TRUE(strchr(text, '\n') == text + strlen(text) - 1);
 }
