@@ -55,9 +55,11 @@ static void call_stream_query(void)
     ok(haly_stream_query(all.stream));
 }
 
+/* As in a loop that asks now and then: an event that was reached is recorded again without a new record. */
 static void call_event_record(void)
 {
     ok(haly_event_record(all.event, all.stream));
+    ok(haly_stream_query(all.stream));
 }
 
 static void call_event_sync(void)
@@ -102,7 +104,7 @@ static const struct {
     {"haly_fill", call_fill},
     {"haly_stream_sync", call_stream_sync},
     {"haly_stream_query", call_stream_query},
-    {"haly_event_record", call_event_record},
+    {"haly_event_record+haly_stream_query", call_event_record},
     {"haly_event_sync", call_event_sync},
     {"haly_event_query", call_event_query},
     {"haly_stream_wait", call_stream_wait},

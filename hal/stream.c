@@ -159,9 +159,19 @@ haly_status stream_refuse_in_capture(haly_stream *stream, const char *what)
     return FAIL(HALY_ERR_CAPTURING, "%s is not possible while the stream is captured; the capture stays valid", what);
 }
 
+/* Idle and healthy, as far as known without asking anybody. */
+static inline bool is_at_rest(haly_stream *stream)
+{
+    struct timeline *timeline = stream->timeline;
+    return !stream_is_capturing(stream) && timeline_is_known_finished(timeline, timeline_submitted(timeline)) &&
+           atomic_load_explicit(&timeline->failed, memory_order_acquire) == 0;
+}
+
 haly_status haly_stream_sync(haly_stream *stream, uint64_t deadline)
 {
     ENTRY_STREAM(stream);
+    if (is_at_rest(stream))
+        return HALY_OK;
     TRY(stream_refuse_in_capture(stream, "waiting for the stream"));
     const uint64_t sequence = timeline_submitted(stream->timeline);
     const haly_status status = timeline_wait(stream->timeline, sequence, deadline);
@@ -175,6 +185,8 @@ haly_status haly_stream_sync(haly_stream *stream, uint64_t deadline)
 haly_status haly_stream_query(haly_stream *stream)
 {
     ENTRY_STREAM(stream);
+    if (is_at_rest(stream))
+        return HALY_OK;
     TRY(stream_refuse_in_capture(stream, "querying the stream"));
     const uint64_t sequence = timeline_submitted(stream->timeline);
     const bool has_finished = timeline_has_finished(stream->timeline, sequence);
