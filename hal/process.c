@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The fork token is a page that the kernel wipes in a child (MADV_WIPEONFORK): handles carry the generation they were
- * made in, and one comparison against the page finds those from before a fork or from before haly_shutdown(). No
- * pthread_atfork handler, so plain fork(), vfork() and posix_spawn() cost nothing.
+ * One page is wiped by the kernel in a child of fork (MADV_WIPEONFORK). Handles carry the generation they were made in,
+ * and one comparison against the page finds those from before a fork or from before haly_shutdown(). No pthread_atfork
+ * handler, so plain fork(), vfork() and posix_spawn() cost nothing.
  */
 #define _GNU_SOURCE
 #include "process.h"
@@ -10,7 +10,6 @@
 #include <dlfcn.h>
 #include <link.h>
 #include <signal.h>
-#include <stdatomic.h>
 #include <sys/mman.h>
 #include <time.h>
 #include <unistd.h>
@@ -26,23 +25,47 @@
 static _Atomic uint32_t no_generation; /* until the first instance: matches no handle */
 _Atomic uint32_t *process_generation = &no_generation;
 
+struct process_page *_Atomic process_page;
+
+/* Both survive a fork, so that a child's are new. */
+static uint32_t last_generation;
+static _Atomic uint32_t last_number = 1;
+
 static struct short_lock enter_lock = SHORT_LOCK_INIT;
-static _Atomic uint32_t *token;  /* the wiped page; NULL before the first instance */
-static uint32_t last_generation; /* survives a fork, so that a child's generation is a new number */
 static _Atomic bool shutting_down;
 
-static haly_status token_map(void)
+/* Threads may need it first at the same time: one of their pages stays. */
+static haly_status page_map(void)
 {
-    const long page = sysconf(_SC_PAGESIZE);
-    void *mapped = mmap(NULL, (size_t)page, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-    if (mapped == MAP_FAILED)
-        return fail_host_oom("the fork token", (uint64_t)page);
-    if (madvise(mapped, (size_t)page, MADV_WIPEONFORK) != 0) {
-        munmap(mapped, (size_t)page);
+    const size_t bytes = (size_t)sysconf(_SC_PAGESIZE);
+    struct process_page *none = NULL, *page;
+    page = mmap(NULL, bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    if (page == MAP_FAILED)
+        return fail_host_oom("what tells forked processes apart", bytes);
+    if (madvise(page, bytes, MADV_WIPEONFORK) != 0) {
+        munmap(page, bytes);
         return FAIL(HALY_ERR_UNSUPPORTED, "this kernel lacks MADV_WIPEONFORK (Linux 4.14), which fork safety needs");
     }
-    token = mapped;
+    atomic_store(&page->number, atomic_load(&last_number)); /* as without a page */
+    if (!atomic_compare_exchange_strong(&process_page, &none, page))
+        munmap(page, bytes);
     return HALY_OK;
+}
+
+uint32_t process_number_begin(void)
+{
+    const haly_error before = *error_detail();
+    uint32_t number = 0;
+    if (process_page == NULL && page_map() != HALY_OK) {
+        *error_detail() = before;
+        return atomic_load(&last_number);
+    }
+    struct process_page *page = process_page;
+    if (page->number == 0) { /* wiped: threads of this process may come here together */
+        const uint32_t fresh = atomic_fetch_add(&last_number, 1) + 1;
+        atomic_compare_exchange_strong(&page->number, &number, fresh);
+    }
+    return page->number;
 }
 
 /* Threads of ours and backends, which are never unloaded, run code of this library: a program may close the plug-in
@@ -63,25 +86,24 @@ static void begin_generation(void)
     retire_forked();
     services_forked();
     dependencies_forked();
-    *token = ++last_generation;
-    process_generation = token;
+    process_page->generation = ++last_generation;
+    process_generation = &process_page->generation;
 }
 
 haly_status process_enter(void)
 {
-    haly_status status = HALY_OK;
     if (atomic_load(&shutting_down))
         return FAIL(HALY_ERR_SHUTTING_DOWN, "haly_shutdown() was called in this process");
-    /* By the process's number: a child does not wait for a thread of its parent's. */
-    short_lock_acquire_as(&enter_lock, (uint32_t)getpid());
-    if (token == NULL) {
-        stay_mapped();
-        status = token_map();
-    }
-    if (status == HALY_OK && *token == 0)
+    if (process_page == NULL)
+        TRY(page_map());
+    short_lock_acquire_process(&enter_lock);
+    if (process_page->generation == 0) {
+        if (last_generation == 0)
+            stay_mapped();
         begin_generation();
+    }
     short_lock_release(&enter_lock);
-    return status;
+    return HALY_OK;
 }
 
 bool process_is_shutting_down(void)
@@ -94,7 +116,7 @@ void haly_shutdown(void)
     PUT_OFF_CANCELLATION();
     if (atomic_exchange(&shutting_down, true))
         return;
-    if (token == NULL || atomic_exchange(token, 0) == 0)
+    if (process_page == NULL || atomic_exchange(&process_page->generation, 0) == 0)
         return; /* nothing was started in this process */
     services_stop();
     retire_stop();

@@ -4,9 +4,28 @@
 #define HAL_PROCESS_H
 
 #include <pthread.h>
+#include <stdatomic.h>
 #include <stdbool.h>
 
 #include "error.h"
+
+/* A page that the kernel wipes in a child of fork. */
+struct process_page {
+    _Atomic uint32_t generation; /* of handles; 0 also once haly_shutdown() was called */
+    _Atomic uint32_t number;     /* of the process among those that were forked from each other; 0: not numbered yet */
+};
+extern struct process_page *_Atomic process_page; /* NULL until it is needed */
+
+/* The slow half of process_number(). */
+uint32_t process_number_begin(void);
+
+/* What tells a process from those it was forked from, and changes by nothing else. Never 0. */
+static inline uint32_t process_number(void)
+{
+    struct process_page *page = atomic_load_explicit(&process_page, memory_order_acquire);
+    const uint32_t number = page != NULL ? atomic_load_explicit(&page->number, memory_order_relaxed) : 0;
+    return number != 0 ? number : process_number_begin();
+}
 
 /* Makes sure the fork token exists and belongs to this process; after a fork it starts a new generation.
  * Called by haly_instance_create() only. HALY_ERR_SHUTTING_DOWN after haly_shutdown(). */

@@ -10,6 +10,7 @@
 #include <stdatomic.h>
 
 #include "object.h"
+#include "process.h"
 
 struct short_lock {
     _Atomic uint32_t holder; /* 0: free */
@@ -37,12 +38,11 @@ static inline void short_lock_acquire(struct short_lock *lock)
     short_lock_acquire_as(lock, 1);
 }
 
-/* For locks of the process, not of a context: the holder is the process's generation, so that a child of fork does not
- * wait for a thread that only the parent has. */
+/* For locks of the process, not of a context: the holder is the process's number, so that a child of fork does not wait
+ * for a thread that only the parent has. */
 static inline void short_lock_acquire_process(struct short_lock *lock)
 {
-    const uint32_t generation = process_current_generation();
-    short_lock_acquire_as(lock, generation != 0 ? generation : UINT32_MAX);
+    short_lock_acquire_as(lock, process_number());
 }
 
 static inline void short_lock_release(struct short_lock *lock)
