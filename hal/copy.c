@@ -33,6 +33,8 @@ static haly_status resolve_side(haly_stream *stream, const void *address, uint64
     if (address == NULL)
         return FAIL(HALY_ERR_INVALID, "%s is NULL", what);
     TRY(memory_resolve(stream->object.context, address, size, what, &view));
+    if (UNLIKELY(view.memory_class == HALY_MEMORY_DEVICE && view.context != stream->object.context))
+        TRY(memory_check_owner(&view, address));
     *out_class = class_for(stream, &view);
     return HALY_OK;
 }

@@ -48,6 +48,9 @@ static inline bool memory_is_usable(const haly_context *context, const struct me
     return context->native_addresses && (context->flags & HALY_CONTEXT_MOVABLE) == 0;
 }
 
+/* HALY_ERR_INVALID unless the context that a resolved range belongs to can be used, in this process. */
+haly_status memory_check_owner(const struct memory_view *view, const void *address);
+
 /* The backend's address for one that was resolved before; NULL stays NULL, host addresses stay as they are.
  * Cheap: one table look-up, none in contexts with native addresses. */
 void *memory_translate(haly_context *context, const void *address);

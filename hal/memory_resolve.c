@@ -130,6 +130,13 @@ haly_status memory_resolve(haly_context *context, const void *address, uint64_t 
     return resolve_other(context, address, size, what, out_view);
 }
 
+haly_status memory_check_owner(const struct memory_view *view, const void *address)
+{
+    if (object_is_usable(view->context, HALY_OBJECT_CONTEXT))
+        return HALY_OK;
+    return FAIL(HALY_ERR_INVALID, "%p is memory of a context that was released, or opened before fork()", address);
+}
+
 void *memory_translate(haly_context *context, const void *address)
 {
     if (LIKELY(context->native_addresses))
@@ -211,19 +218,33 @@ static struct memory *memory_visit(uint32_t index)
     return memory;
 }
 
+/* After a fork the parent's memories are none of ours: its backends must not be called, and a thread that is not here
+ * may hold their locks. */
+static bool is_of_this_process(const haly_context *context)
+{
+    return context->object.generation == process_current_generation();
+}
+
+/* What one open memory knows of an address that no segment holds. */
+static void ask_memory(struct memory *memory, const void *address, haly_memory_info *info)
+{
+    haly_context *context = memory->context;
+    if (host_find_registered(memory, address, 0, &info->base, &info->size))
+        info->memory_class = HALY_MEMORY_REGISTERED;
+    else if (context->native_addresses && !context_is_abandoned(context))
+        info->memory_class = context->backend->pointer_info(context->block, address);
+    if (info->memory_class != HALY_MEMORY_UNKNOWN)
+        info->context = context;
+    if (info->memory_class == HALY_MEMORY_REGISTERED)
+        info->offset = (uint64_t)((const char *)address - (const char *)info->base);
+}
+
 static void describe_other(const void *address, haly_memory_info *info)
 {
     struct memory *memory;
     for (uint32_t i = 0; info->memory_class == HALY_MEMORY_UNKNOWN && (memory = memory_visit(i)) != NULL; i++) {
-        haly_context *context = memory->context;
-        if (host_find_registered(memory, address, 0, &info->base, &info->size))
-            info->memory_class = HALY_MEMORY_REGISTERED;
-        else if (context->native_addresses && !context_is_abandoned(context))
-            info->memory_class = context->backend->pointer_info(context->block, address);
-        if (info->memory_class != HALY_MEMORY_UNKNOWN)
-            info->context = context;
-        if (info->memory_class == HALY_MEMORY_REGISTERED)
-            info->offset = (uint64_t)((const char *)address - (const char *)info->base);
+        if (is_of_this_process(memory->context)) /* nor is a backend called behind haly_shutdown() */
+            ask_memory(memory, address, info);
         atomic_fetch_sub_explicit(&memory->visitors, 1, memory_order_release);
     }
 }
@@ -234,7 +255,7 @@ haly_status haly_memory_info_get(const void *address, haly_memory_info *out_info
     struct segment *segment = address_find(address);
     if (segment != NULL) {
         struct chunk *chunk = segment_chunk_at(segment, address);
-        if (chunk != NULL && chunk_is_live(chunk) &&
+        if (is_of_this_process(segment->context) && chunk != NULL && chunk_is_live(chunk) &&
             (uint64_t)(uintptr_t)address - segment->base - chunk_offset(segment, chunk, segment_chunks(segment)) <
                 chunk_requested(chunk))
             describe_chunk(segment, chunk, address, &info);

@@ -92,18 +92,17 @@ static void begin_generation(void)
 
 haly_status process_enter(void)
 {
-    if (atomic_load(&shutting_down))
-        return FAIL(HALY_ERR_SHUTTING_DOWN, "haly_shutdown() was called in this process");
     if (process_page == NULL)
         TRY(page_map());
     short_lock_acquire_process(&enter_lock);
-    if (process_page->generation == 0) {
+    const bool is_late = shutting_down;
+    if (!is_late && process_page->generation == 0) {
         if (last_generation == 0)
             stay_mapped();
         begin_generation();
     }
     short_lock_release(&enter_lock);
-    return HALY_OK;
+    return is_late ? FAIL(HALY_ERR_SHUTTING_DOWN, "haly_shutdown() was called in this process") : HALY_OK;
 }
 
 bool process_is_shutting_down(void)
@@ -114,9 +113,11 @@ bool process_is_shutting_down(void)
 void haly_shutdown(void)
 {
     PUT_OFF_CANCELLATION();
-    if (atomic_exchange(&shutting_down, true))
-        return;
-    if (process_page == NULL || atomic_exchange(&process_page->generation, 0) == 0)
+    short_lock_acquire_process(&enter_lock);
+    const bool is_first = !atomic_exchange(&shutting_down, true);
+    const bool is_needed = is_first && process_page != NULL && atomic_exchange(&process_page->generation, 0) != 0;
+    short_lock_release(&enter_lock);
+    if (!is_needed)
         return; /* nothing was started in this process */
     services_stop();
     retire_stop();

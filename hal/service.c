@@ -356,8 +356,7 @@ static haly_status keep_side(haly_context *context, const void *address, uint32_
     if (memory_class != MEMORY_ELSEWHERE)
         return HALY_OK;
     TRY(memory_resolve(context, address, 1, "the memory of another context", &view));
-    if (!object_is_usable(view.context, HALY_OBJECT_CONTEXT))
-        return FAIL(HALY_ERR_INVALID, "%p is memory of a context that was released", address);
+    TRY(memory_check_owner(&view, address));
     haly_context_retain(view.context);
     *(*kept)++ = view.context;
     return HALY_OK;

@@ -138,6 +138,7 @@ static haly_memory_class pointer_info(void *context, const void *address)
 {
     (void)context;
     const char *foreign = manual_device.foreign;
+    manual_device.questions++;
     return foreign != NULL && (uintptr_t)address - (uintptr_t)foreign < 4096 ? HALY_MEMORY_FOREIGN
                                                                              : HALY_MEMORY_UNKNOWN;
 }

@@ -28,6 +28,7 @@ struct manual_control {
 struct manual_device {
     const char *_Atomic foreign;           /* start of 4096 bytes of device memory that the core did not allocate */
     _Atomic uint64_t foreign_copies;       /* copies that named it as such */
+    _Atomic uint64_t questions;            /* what addresses are */
     struct manual_control *_Atomic latest; /* of the stream that was made last */
 
     /* For the next stream, and for that one alone. */

@@ -1,10 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* What fork, shutdown and wrong handles do to the public interface, on the manual backend. */
 #define _GNU_SOURCE
+#include <pthread.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 #include "manual_fixture.h"
+#include "object.h"
 
 /* Runs a check in a child; 0 when all it asked held. */
 static int in_child(int (*check)(struct fixture *f), struct fixture *f)
@@ -19,19 +21,25 @@ static int in_child(int (*check)(struct fixture *f), struct fixture *f)
     return WEXITSTATUS(status);
 }
 
-static int check_forked(struct fixture *f)
+static haly_instance *create_instance(void)
 {
-    haly_stream *stream = NULL;
-    haly_instance *fresh = NULL;
+    haly_instance *instance = NULL;
     const haly_param params[] = {{"backend", "manual"}, {"backend_path", MANUAL_BACKEND_DIR}};
     const haly_instance_desc desc = {HALY_INSTANCE_DESC_INIT, .params = params, .param_count = 2,
                                      .param_size = sizeof *params};
+    return haly_instance_create(&desc, &instance) == HALY_OK ? instance : NULL;
+}
+
+static int check_forked(struct fixture *f)
+{
+    haly_stream *stream = NULL;
     if (haly_stream_create(f->context, NULL, &stream) != HALY_ERR_FORKED)
         return 1;
     if (haly_stream_sync(f->stream, 0) != HALY_ERR_FORKED)
         return 2;
     haly_stream_release(f->stream); /* left alone */
-    if (haly_instance_create(&desc, &fresh) != HALY_OK)
+    haly_instance *fresh = create_instance();
+    if (fresh == NULL)
         return 3;
     haly_context *context = NULL;
     if (haly_context_open(fresh, NULL, &context) != HALY_OK || haly_stream_create(context, NULL, &stream) != HALY_OK)
@@ -51,6 +59,111 @@ static void handles_from_before_a_fork_are_refused_and_a_new_instance_works(void
     assert_int_equal(in_child(check_forked, &f), 0);
     assert_int_equal(haly_stream_sync(f.stream, SECOND), HALY_OK); /* the parent is untouched */
     close_fixture(&f);
+}
+
+static struct manual_device *device;
+static void *memory_of_parent;
+
+/* What the parent allocated and opened is not looked at, with a context of the child's own or without. */
+static int check_memory_of_parent(struct fixture *f)
+{
+    (void)f;
+    static char foreign[4096];
+    haly_context *context = NULL;
+    haly_stream *stream = NULL;
+    void *memory = NULL;
+    haly_memory_info info = {HALY_MEMORY_INFO_INIT};
+    device->foreign = foreign;
+    device->questions = 0;
+    if (haly_memory_info_get(foreign, &info) != HALY_OK || info.memory_class != HALY_MEMORY_UNKNOWN)
+        return 1;
+    if (device->questions != 0)
+        return 2;
+    if (haly_memory_info_get(memory_of_parent, &info) != HALY_OK || info.memory_class != HALY_MEMORY_UNKNOWN)
+        return 3;
+    haly_instance *instance = create_instance();
+    if (haly_context_open(instance, NULL, &context) != HALY_OK || haly_stream_create(context, NULL, &stream) != HALY_OK)
+        return 4;
+    if (haly_memory_info_get(foreign, &info) != HALY_OK || info.context != context || device->questions != 1)
+        return 5;
+    if (haly_malloc(context, 64, NULL, &memory) != HALY_OK)
+        return 6;
+    if (haly_copy(stream, memory, memory_of_parent, 64) != HALY_ERR_INVALID)
+        return 7;
+    return strstr(last_error().message, "fork") != NULL ? 0 : 8;
+}
+
+static void a_child_leaves_the_memory_of_its_parent_alone(void **state)
+{
+    (void)state;
+    struct fixture f;
+    open_fixture(&f, CAPS_ALL);
+    device = device_of(f.context);
+    memory_of_parent = device_memory(&f, 64);
+    assert_int_equal(in_child(check_memory_of_parent, &f), 0);
+    close_fixture(&f);
+}
+
+static _Atomic uint32_t is_enough;
+
+static void *keep_renaming(void *context)
+{
+    while (is_enough == 0)
+        haly_object_name_set(context, "renamed");
+    return NULL;
+}
+
+static int check_opening(struct fixture *f)
+{
+    (void)f;
+    haly_context *context = NULL;
+    alarm(20);
+    return haly_context_open(create_instance(), NULL, &context) == HALY_OK ? 0 : 1;
+}
+
+static void a_child_can_be_forked_at_any_moment(void **state)
+{
+    (void)state;
+    struct fixture f;
+    pthread_t renaming;
+    open_fixture(&f, CAPS_ALL);
+    assert_int_equal(pthread_create(&renaming, NULL, keep_renaming, f.context), 0);
+    for (int i = 0; i < 50; i++)
+        assert_int_equal(in_child(check_opening, &f), 0);
+    is_enough = 1;
+    assert_int_equal(pthread_join(renaming, NULL), 0);
+    close_fixture(&f);
+}
+
+static void *keep_creating(void *unused)
+{
+    for (haly_instance *instance; (instance = create_instance()) != NULL;)
+        haly_instance_release(instance);
+    return unused;
+}
+
+/* Instances are created while another thread shuts down: once that has returned, none can be any more. */
+static int check_racing_shutdown(struct fixture *f)
+{
+    pthread_t threads[2];
+    (void)f;
+    for (int i = 0; i < 2; i++)
+        if (pthread_create(&threads[i], NULL, keep_creating, NULL) != 0)
+            return 1;
+    usleep(2000);
+    haly_shutdown();
+    haly_instance *late = create_instance();
+    for (int i = 0; i < 2; i++)
+        pthread_join(threads[i], NULL);
+    return late == NULL && process_current_generation() == 0 ? 0 : 2;
+}
+
+static void nothing_comes_alive_again_after_shutdown(void **state)
+{
+    (void)state;
+    struct fixture f = {NULL};
+    for (int i = 0; i < 50; i++)
+        assert_int_equal(in_child(check_racing_shutdown, &f), 0);
 }
 
 /* Last in the list: nothing works behind it. */
@@ -99,6 +212,9 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(handles_from_before_a_fork_are_refused_and_a_new_instance_works),
+        cmocka_unit_test(a_child_leaves_the_memory_of_its_parent_alone),
+        cmocka_unit_test(a_child_can_be_forked_at_any_moment),
+        cmocka_unit_test(nothing_comes_alive_again_after_shutdown),
         cmocka_unit_test(wrong_handles_are_refused_by_kind),
         cmocka_unit_test(after_shutdown_everything_is_refused),
     };
