@@ -22,6 +22,9 @@
 #include "short_lock.h"
 #include "timeline.h"
 
+/* Microseconds between looks whether another thread has come to the end of haly_shutdown(). */
+#define SHUTDOWN_POLL 1000U
+
 static _Atomic uint32_t no_generation; /* until the first instance: matches no handle */
 _Atomic uint32_t *process_generation = &no_generation;
 
@@ -33,6 +36,7 @@ static _Atomic uint32_t last_number = 1;
 
 static struct short_lock enter_lock = SHORT_LOCK_INIT;
 static _Atomic bool shutting_down;
+static _Atomic uint32_t stopping_process; /* number of the one in the middle of haly_shutdown(); 0: none */
 
 /* Threads may need it first at the same time: one of their pages stays. */
 static haly_status page_map(void)
@@ -116,12 +120,17 @@ void haly_shutdown(void)
     short_lock_acquire_process(&enter_lock);
     const bool is_first = !atomic_exchange(&shutting_down, true);
     const bool is_needed = is_first && process_page != NULL && atomic_exchange(&process_page->generation, 0) != 0;
+    if (is_needed)
+        stopping_process = process_number();
     short_lock_release(&enter_lock);
-    if (!is_needed)
-        return; /* nothing was started in this process */
-    services_stop();
-    retire_stop();
-    loader_shutdown_backends();
+    if (is_needed) {   /* else nothing was started in this process, or another thread is at it */
+        retire_stop(); /* first: ending a context stops its service */
+        services_stop();
+        loader_shutdown_backends();
+        atomic_store(&stopping_process, 0);
+    }
+    while (atomic_load(&stopping_process) == process_number())
+        usleep(SHUTDOWN_POLL);
 }
 
 int process_put_off_cancellation(void)

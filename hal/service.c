@@ -289,15 +289,17 @@ static haly_status service_start(haly_context *context, struct service **out_ser
     pthread_cond_init(&service->work, NULL);
     pthread_cond_init(&service->progress, NULL);
     host_threads_init(&service->host);
+    pthread_mutex_lock(&list_lock); /* either services_stop() sees it, or no thread is started any more */
     const haly_status status = process_thread_start(&service->thread, "haly-service", run, service);
+    if (status == HALY_OK) {
+        service->next = services;
+        services = service;
+    }
+    pthread_mutex_unlock(&list_lock);
     if (status != HALY_OK) {
         free(service);
         return status;
     }
-    pthread_mutex_lock(&list_lock);
-    service->next = services;
-    services = service;
-    pthread_mutex_unlock(&list_lock);
     *out_service = service;
     return HALY_OK;
 }

@@ -80,7 +80,8 @@ static inline bool timeline_is_known_finished(struct timeline *timeline, uint64_
 /* Notes that commands up to `sequence` have finished. */
 void timeline_complete(struct timeline *timeline, uint64_t sequence);
 
-/* Waits until it has finished. HALY_OK or HALY_TIMEOUT, or the context's latched fault. `deadline` in ns from now. */
+/* Waits until it has finished. HALY_OK or HALY_TIMEOUT, or the context's latched fault, or
+ * HALY_ERR_SHUTTING_DOWN. `deadline` in ns from now. */
 haly_status timeline_wait(struct timeline *timeline, uint64_t sequence, uint64_t deadline);
 
 /* The same two for a point that the backend's event `event` stands for, where there is one (else NULL). */

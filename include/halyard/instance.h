@@ -122,9 +122,9 @@ HALY_API haly_status haly_param_info_get(haly_instance *instance, uint32_t index
 
 /**
  * Stops Halyard's own threads and refuses further work with HALY_ERR_SHUTTING_DOWN, in the whole process. Meant for
- * programs that want a defined end; a process may also just exit. Never calls a vendor library. Idempotent.
- * [INST-003] Who waits for work that is left undone gets HALY_ERR_SHUTTING_DOWN. Waits at most a second for threads
- * that are inside a host call or the backend; they are left to themselves then. Since 1.0.
+ * programs that want a defined end; a process may also just exit. Never calls a vendor library. Idempotent: a second
+ * caller waits for the first. [INST-003] Who waits for work that is left undone gets HALY_ERR_SHUTTING_DOWN. Waits at
+ * most a second for threads that are inside a host call or the backend; they are left to themselves then. Since 1.0.
  */
 HALY_API void haly_shutdown(void);
 

@@ -166,6 +166,124 @@ static void nothing_comes_alive_again_after_shutdown(void **state)
         assert_int_equal(in_child(check_racing_shutdown, &f), 0);
 }
 
+/* A fixture of a child's own. */
+static int open_in_child(struct fixture *f)
+{
+    haly_instance *instance;
+    const haly_param params[] = {
+        {"backend", "manual"}, {"backend_path", MANUAL_BACKEND_DIR}, {"manual.caps", CAPS_NO_HELP}};
+    const haly_instance_desc desc = {HALY_INSTANCE_DESC_INIT, .params = params, .param_count = 3,
+                                     .param_size = sizeof *params};
+    haly_native native = {HALY_NATIVE_INIT};
+    alarm(20);
+    if (haly_instance_create(&desc, &instance) != HALY_OK ||
+        haly_context_open(instance, NULL, &f->context) != HALY_OK ||
+        haly_stream_create(f->context, NULL, &f->stream) != HALY_OK || haly_native_get(f->stream, &native) != HALY_OK)
+        return 0;
+    f->control = native.handle;
+    return 1;
+}
+
+static void *sync_for_ever(void *stream)
+{
+    return (void *)(uintptr_t)haly_stream_sync(stream, HALY_FOREVER);
+}
+
+static int check_waiter(struct fixture *f)
+{
+    pthread_t waiter;
+    void *result = NULL;
+    _Atomic uint32_t calls = 0;
+    const uint8_t byte = 1;
+    void *memory = NULL;
+    if (!open_in_child(f) || haly_malloc(f->context, 64, NULL, &memory) != HALY_OK)
+        return 1;
+    f->control->allowed = 0;
+    if (haly_fill(f->stream, memory, &byte, 1, 64) != HALY_OK ||
+        haly_host_call(f->stream, count_call, &calls) != HALY_OK) /* deferred, behind what is stuck */
+        return 2;
+    if (pthread_create(&waiter, NULL, sync_for_ever, f->stream) != 0)
+        return 3;
+    usleep(20000);
+    haly_shutdown();
+    pthread_join(waiter, &result);
+    return (uintptr_t)result == HALY_ERR_SHUTTING_DOWN && calls == 0 ? 0 : 4;
+}
+
+static void shutdown_wakes_who_waits_for_ever(void **state)
+{
+    (void)state;
+    struct fixture f = {NULL};
+    assert_int_equal(in_child(check_waiter, &f), 0);
+}
+
+static int check_hung_staging(struct fixture *f)
+{
+    static char in[64];
+    haly_native native = {HALY_NATIVE_INIT};
+    void *memory = NULL;
+    if (!open_in_child(f) || haly_malloc(f->context, 64, NULL, &memory) != HALY_OK ||
+        haly_native_get(f->context, &native) != HALY_OK)
+        return 1;
+    ((struct manual_device *)native.handle)->allow_new_stream = 0;
+    if (haly_copy(f->stream, memory, in, sizeof in) != HALY_OK)
+        return 2;
+    if (haly_stream_sync(f->stream, 20 * MILLISECOND) != HALY_TIMEOUT)
+        return 3;
+    haly_shutdown(); /* comes back although the copy never will */
+    return 0;
+}
+
+static void shutdown_does_not_wait_for_a_hung_device(void **state)
+{
+    (void)state;
+    struct fixture f = {NULL};
+    assert_int_equal(in_child(check_hung_staging, &f), 0);
+}
+
+static _Atomic uint32_t may_return, has_returned;
+
+static haly_status slow_call(void *user, haly_status status)
+{
+    (void)user, (void)status;
+    while (may_return == 0)
+        usleep(200);
+    usleep(20000);
+    has_returned = 1;
+    return HALY_OK;
+}
+
+static void *shut_down(void *unused)
+{
+    haly_shutdown();
+    return has_returned != 0 ? unused : NULL;
+}
+
+static int check_two_shutdowns(struct fixture *f)
+{
+    pthread_t threads[2];
+    void *results[2] = {NULL, NULL};
+    if (!open_in_child(f) || haly_host_call(f->stream, slow_call, NULL) != HALY_OK)
+        return 1;
+    usleep(20000);
+    for (int i = 0; i < 2; i++) {
+        if (pthread_create(&threads[i], NULL, shut_down, f) != 0)
+            return 2;
+        usleep(20000);
+    }
+    may_return = 1;
+    for (int i = 0; i < 2; i++)
+        pthread_join(threads[i], &results[i]);
+    return results[0] == f && results[1] == f ? 0 : 3;
+}
+
+static void every_shutdown_returns_when_all_has_stopped(void **state)
+{
+    (void)state;
+    struct fixture f = {NULL};
+    assert_int_equal(in_child(check_two_shutdowns, &f), 0);
+}
+
 /* Last in the list: nothing works behind it. */
 static void after_shutdown_everything_is_refused(void **state)
 {
@@ -215,6 +333,9 @@ int main(void)
         cmocka_unit_test(a_child_leaves_the_memory_of_its_parent_alone),
         cmocka_unit_test(a_child_can_be_forked_at_any_moment),
         cmocka_unit_test(nothing_comes_alive_again_after_shutdown),
+        cmocka_unit_test(shutdown_wakes_who_waits_for_ever),
+        cmocka_unit_test(shutdown_does_not_wait_for_a_hung_device),
+        cmocka_unit_test(every_shutdown_returns_when_all_has_stopped),
         cmocka_unit_test(wrong_handles_are_refused_by_kind),
         cmocka_unit_test(after_shutdown_everything_is_refused),
     };
