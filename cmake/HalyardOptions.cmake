@@ -3,6 +3,7 @@
 option(HALYARD_BUILD_TESTS "Build the tests and the conformance suite's fakes (needs CMocka)" ${PROJECT_IS_TOP_LEVEL})
 option(HALYARD_BUILD_BENCH "Build the benchmarks" ${PROJECT_IS_TOP_LEVEL})
 option(HALYARD_WITH_ONEDNN "Build the cpu backend's optional oneDNN object (needs libdnnl)" ON)
+option(HALYARD_PLANTED_DEFECTS "Plant the defects of tests/defects, to test the conformance suite; not to be installed" OFF)
 option(HALYARD_WERROR "Warnings are errors" ${PROJECT_IS_TOP_LEVEL})
 if(PROJECT_IS_TOP_LEVEL)
   option(BUILD_SHARED_LIBS "libhalyard as a shared library" ON)
@@ -47,4 +48,12 @@ target_compile_options(halyard_warnings INTERFACE
 if(HALYARD_SANITIZE)
   target_compile_options(halyard_warnings INTERFACE -fsanitize=${HALYARD_SANITIZE} -fno-omit-frame-pointer)
   target_link_options(halyard_warnings INTERFACE -fsanitize=${HALYARD_SANITIZE})
+endif()
+
+# Sources of every object that can hold a planted defect; the marks in its files come from the header.
+set(HALYARD_PLANTED_SOURCES)
+if(HALYARD_PLANTED_DEFECTS)
+  set(HALYARD_PLANTED_SOURCES ${PROJECT_SOURCE_DIR}/tests/defects/planting.c)
+  target_compile_options(halyard_warnings INTERFACE "SHELL:-include \"${PROJECT_SOURCE_DIR}/tests/defects/planting.h\"")
+  install(CODE "message(FATAL_ERROR \"a build with planted defects is never installed\")")
 endif()

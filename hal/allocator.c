@@ -8,6 +8,7 @@
 
 #include "context.h"
 #include "process.h"
+#include "planted.h"
 
 #define SMALL_UNIT_SHIFT 9U  /* 512 bytes */
 #define LARGE_UNIT_SHIFT 16U /* 64 KiB */
@@ -71,7 +72,8 @@ static inline void adopt(struct allocator *allocator, struct chunk *chunk, uint6
     } else {
         counters->pending_bytes -= bytes;
         /* Unfinished work of the stream may still use it: whoever frees it elsewhere must be behind this point. */
-        if (chunk->sequence > chunk->pool->completed && own != NULL) {
+        if (PLANTED_OR(reused_block_forgets_its_stream, chunk->sequence > chunk->pool->completed, false) &&
+            own != NULL) {
             order = own;
             own->references++;
             chunk->sequence = timeline_submitted(own->timeline);
@@ -196,7 +198,7 @@ static haly_status make_room(struct allocator *allocator, const struct allocatio
         segments_give_retired(allocator);
         return HALY_OK;
     }
-    if (segments_trim(allocator, 0) != 0)
+    if (PLANTED_OR(out_of_memory_without_trim, segments_trim(allocator, 0) != 0, false))
         return HALY_OK;
     if (allocator->in_flight != 0 && turn < IN_FLIGHT_RETRIES) {
         short_lock_release(&allocator->lock);
@@ -285,7 +287,8 @@ static bool alloc_last(struct allocator *allocator, const struct allocation *req
     const uint32_t units = (uint32_t)((request->size + (UINT64_C(1) << shift) - 1) >> shift);
     uint64_t bytes = 0;
     if (UNLIKELY(request->size > SIZE_MOST || (request->flags & HALY_MEMORY_DEDICATED) != 0 ||
-                 request->timeline != NULL || request->alignment > allocator->alignment))
+                 request->timeline != NULL ||
+                 PLANTED_OR(cached_block_of_any_alignment, request->alignment > allocator->alignment, false)))
         return false;
     short_lock_acquire(&allocator->lock);
     struct chunk *chunk = take_last(allocator, family, units, &bytes);
@@ -368,7 +371,7 @@ static inline void end_idle(struct allocator *allocator, struct chunk *chunk)
     chunk->sequence = 0;
     free_pool_put(&allocator->ready, chunk, bytes);
     counters->cached_bytes += bytes;
-    counters->allocated_bytes -= bytes;
+    counters->allocated_bytes -= PLANTED_OR(freed_bytes_stay_allocated, bytes, 0);
     counters->allocation_count--;
 }
 
@@ -393,7 +396,7 @@ static uint32_t other_points(const struct chunk *chunk, const struct timeline *t
 {
     uint32_t count = 0;
     const struct chunk_detail *detail = chunk->detail;
-    const uint32_t uses = detail != NULL ? detail->use_count : 0;
+    const uint32_t uses = detail != NULL ? PLANTED_OR(used_on_is_forgotten, detail->use_count, 0) : 0;
     for (uint32_t i = 0; i <= uses; i++) {
         const struct pool_use use = i < uses ? detail->uses[i] : (struct pool_use){chunk->pool, chunk->sequence};
         if (use.pool == NULL || use.pool->timeline == NULL || use.pool->timeline == timeline ||

@@ -5,6 +5,7 @@
  */
 #include "address.h"
 #include "allocator.h"
+#include "planted.h"
 
 #define SMALL_MOST_SEGMENT (UINT64_C(16) << 20)
 #define LARGE_MOST_SEGMENT (UINT64_C(256) << 20)
@@ -42,7 +43,7 @@ static haly_status segment_take(struct allocator *allocator, uint64_t bytes, uin
                                 struct segment **out_segment)
 {
     struct allocator_counters *counters = &allocator->counters;
-    TRY(check_room(allocator, bytes));
+    TRY(check_room(allocator, PLANTED_OR(limit_is_not_charged, bytes, 0)));
     counters->segment_bytes += bytes;
     allocator->in_flight++;
     short_lock_release(&allocator->lock);
@@ -123,7 +124,7 @@ uint32_t segments_trim(struct allocator *allocator, uint64_t keep_bytes)
         next = segment->next;
         if (atomic_load_explicit(&chunk->state, memory_order_relaxed) != CHUNK_FREE ||
             chunk->pool != &allocator->ready || chunk->units != segment->unit_count ||
-            cached - segment->bytes < keep_bytes)
+            cached - segment->bytes < PLANTED_OR(trim_keeps_nothing, keep_bytes, 0))
             continue;
         cached -= segment->bytes;
         free_pool_remove(&allocator->ready, chunk);

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Quick lists, bins and the best fit. */
 #include "free_pool.h"
+#include "planted.h"
 
 /* Chunks looked at in one list: enough to tell sizes apart that share one, few enough to bound the time. */
 #define QUICK_SEARCH 8
@@ -25,7 +26,8 @@ struct chunk *free_pool_take_same(struct free_pool *pool, const struct chunk_req
     struct chunk **link = free_pool_list(pool, request->family, request->units);
     for (int i = 0; i < QUICK_SEARCH && *link != NULL; i++, link = &(*link)->next) {
         struct chunk *chunk = *link;
-        if (chunk->units != request->units || chunk->sequence > request->latest ||
+        if (chunk->units != request->units ||
+            PLANTED_OR(block_freed_later_is_taken, chunk->sequence > request->latest, false) ||
             (chunk_address(chunk) & (request->alignment - 1)) != 0)
             continue;
         *link = chunk->next;
@@ -107,7 +109,8 @@ void free_pool_merge(struct free_pool *pool)
 static uint32_t fit_offset(struct chunk *chunk, const struct chunk_request *request)
 {
     const uint64_t address = chunk_address(chunk);
-    const uint64_t aligned = (address + request->alignment - 1) & ~(request->alignment - 1);
+    const uint64_t aligned =
+        PLANTED_OR(cut_block_of_any_alignment, (address + request->alignment - 1) & ~(request->alignment - 1), address);
     const uint64_t front = (aligned - address) >> chunk_segment(chunk)->unit_shift;
     if (chunk->sequence > request->latest || front + request->units > chunk->units)
         return UINT32_MAX;

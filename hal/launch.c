@@ -5,6 +5,7 @@
 #include "check.h"
 #include "kernel.h"
 #include "memory.h"
+#include "planted.h"
 
 #define MAX_ARGUMENT_BYTES 4096U
 #define MAX_EXT_BYTES 1024U
@@ -209,7 +210,10 @@ static haly_status pack_arguments(const haly_kernel *kernel, const haly_arg *arg
             return FAIL(HALY_ERR_INVALID, "argument %u has %llu bytes, kernel \"%s\" takes %s of %u bytes there", i,
                         (unsigned long long)(args[i].value != NULL ? args[i].size : 0), kernel->name,
                         argument->is_address != 0 ? "an address" : "a value", argument->size);
-        memcpy(packed + argument->offset, args[i].value, argument->size);
+        memcpy(packed + PLANTED_OR(values_without_gaps, argument->offset,
+                                   i == 0 || argument->is_address != 0 ? argument->offset
+                                                                       : argument[-1].offset + argument[-1].size),
+               args[i].value, argument->size);
     }
     return HALY_OK;
 }

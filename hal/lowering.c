@@ -8,6 +8,7 @@
 
 #include "kernel.h"
 #include "operator_kernels.h"
+#include "planted.h"
 
 /* Packed arguments of the largest kernel, with room. */
 #define ARGUMENT_BYTES 1024
@@ -152,7 +153,9 @@ void launch_set_free(struct launch_set *set)
 
 int64_t lowering_stride(const haly_tensor *tensor, uint32_t dimension)
 {
-    return tensor->shape[dimension] > 1 && tensor_elements(tensor) > 0 ? tensor->strides[dimension] : 0;
+    return PLANTED_OR(broadcast_keeps_its_stride, tensor->shape[dimension] > 1, true) && tensor_elements(tensor) > 0
+               ? tensor->strides[dimension]
+               : 0;
 }
 
 void strided_start(struct haly_strided *strided, const haly_tensor *shaped)

@@ -9,6 +9,7 @@
 #include "memory_state.h"
 #include "param.h"
 #include "stream.h"
+#include "planted.h"
 
 #define ALIGNMENT_MOST (UINT64_C(2) << 20)
 #define ALIGNMENT_LEAST 64U
@@ -142,7 +143,8 @@ static haly_status zero_now(haly_context *context, void *address, uint64_t size)
     haly_stream *stream = atomic_exchange(&memory->zero_stream, NULL), *none = NULL;
     if (stream == NULL)
         TRY(haly_stream_create(context, NULL, &stream));
-    haly_status status = haly_fill(stream, address, &zero, 1, size);
+    haly_status status =
+        haly_fill(stream, address, &zero, 1, PLANTED_OR(zero_flag_leaves_the_tail, size, size / 8 * 8));
     if (status == HALY_OK)
         status = haly_stream_sync(stream, HALY_FOREVER);
     if (status != HALY_OK || !atomic_compare_exchange_strong(&memory->zero_stream, &none, stream))
@@ -224,6 +226,7 @@ static uint32_t collect_unfinished(haly_context *context, struct timeline_point 
             points[count] = (struct timeline_point){timeline, sequence};
         }
         count++;
+        PLANTED(free_looks_at_one_stream, break);
     }
     pthread_mutex_unlock(&context->lock);
     return count;

@@ -6,6 +6,7 @@
 #include "address.h"
 #include "check.h"
 #include "memory_state.h"
+#include "planted.h"
 
 /* Open memories of the process. */
 static struct memory *memories;
@@ -67,14 +68,15 @@ static haly_status resolve_in_segment(struct segment *segment, const void *addre
                                       struct memory_view *out_view)
 {
     struct chunk *chunk = segment_chunk_at(segment, address);
-    const uint64_t offset = (uint64_t)(uintptr_t)address - segment->base;
+    const uint64_t at = (uint64_t)(uintptr_t)address;
+    const uint64_t offset = PLANTED_OR(offset_in_32_bits, at - segment->base, (uint32_t)(at - segment->base));
     if (UNLIKELY(chunk == NULL || !chunk_is_live(chunk))) {
         if (size != 0 || !is_end_of_live(segment, address))
             return FAIL(HALY_ERR_INVALID, "%s: %p lies in freed memory", what, address);
     } else {
         const uint64_t inside = offset - chunk_offset(segment, chunk, segment_chunks(segment));
         const uint64_t requested = chunk_requested(chunk);
-        if (UNLIKELY(inside > requested || size > requested - inside))
+        if (UNLIKELY(inside > requested || size > PLANTED_OR(range_ends_one_behind, requested, requested + 1) - inside))
             return fail_range(what, address, size, segment, chunk);
     }
     out_view->native = (void *)(uintptr_t)(offset + segment->native);

@@ -8,6 +8,7 @@
 
 #include "allocator.h"
 #include "process.h"
+#include "planted.h"
 
 /* Streams come and go; beyond this many, pools with nothing in them are dropped. */
 #define POOLS_KEPT 16U
@@ -103,7 +104,7 @@ static void fence_release(struct fence *fence)
 
 static bool fence_has_finished(const struct fence *fence)
 {
-    for (uint32_t i = 0; i < fence->count; i++)
+    for (uint32_t i = 0; i < PLANTED_OR(fence_waits_for_one_stream, fence->count, 1); i++)
         if (fence->points[i].sequence > fence->points[i].pool->completed)
             return false;
     return true;

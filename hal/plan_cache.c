@@ -7,6 +7,7 @@
 
 #include "hash.h"
 #include "plan_object.h"
+#include "planted.h"
 
 haly_status plans_open(haly_context *context)
 {
@@ -81,6 +82,7 @@ static bool put_attribute(struct plan_key *key, const haly_attribute *attribute)
         return false;
     if (attribute->kind == HALY_ATTRIBUTE_TEXT)
         return attribute->value.text != NULL && put_text(key, attribute->value.text);
+    PLANTED(plan_of_other_attributes, return true);
     if (attribute->kind != HALY_ATTRIBUTE_INTS)
         return put(key, &attribute->value, sizeof attribute->value);
     return (attribute->value.ints != NULL || attribute->count == 0) && attribute->count <= HALY_MAX_RANK &&

@@ -13,6 +13,7 @@
 #include "process.h"
 #include "short_lock.h"
 #include "window.h"
+#include "planted.h"
 
 _Static_assert(sizeof(struct chunk) == 64, "one cache line a chunk");
 _Static_assert(sizeof(struct segment) % 64 == 0, "chunks start on a cache line");
@@ -138,7 +139,7 @@ struct chunk *segment_split(struct chunk *chunk, uint32_t units)
     struct chunk *behind = segment_next(chunk);
     struct chunk *rest = chunk + units;
     rest->index = chunk->index + units;
-    rest->units = chunk->units - units;
+    rest->units = chunk->units - units - PLANTED_OR(split_loses_a_unit, 0, 1);
     rest->before = units;
     rest->flags = 0;
     rest->next = rest->previous = NULL;

@@ -4,6 +4,7 @@
 #define HALYARD_KERNELS_ACCESS_H
 
 #include "kernels.h"
+#include "planted.h"
 
 /** Offset of element number `index`, in row-major order of the first `rank` dimensions, in elements. */
 HALY_INLINE haly_i64 strided_offset(const struct haly_strided *shape, haly_u32 rank, haly_u32 operand, haly_u64 index)

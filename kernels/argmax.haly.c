@@ -13,7 +13,8 @@ HALY_FN haly_i32 argmax_key(float value)
 {
     const haly_u32 bits = haly_f32_bits(value == 0.0f ? 0.0f : value);
     const haly_u32 ordered = (bits & 0x80000000U) != 0 ? bits ^ 0x7fffffffU : bits;
-    return (bits & 0x7fffffffU) > 0x7f800000U ? 0x7fffffff : (haly_i32)ordered;
+    return (bits & 0x7fffffffU) > 0x7f800000U ? PLANTED_OR(argmax_ignores_nan, 0x7fffffff, -0x7fffffff)
+                                              : (haly_i32)ordered;
 }
 
 #define KERNEL_BODY "argmax_body.h"

@@ -21,7 +21,8 @@ HALY_KERNEL_SIZED(REAL_NAME(argmax), HALY_GROUP_SIZE_SHARED_LINES(256, 1, 1), (I
         HALY_ITEMS_BELOW_NB(t, n - k)
         {
             const haly_i32 key = argmax_key(REAL_LOAD(from[(haly_i64)(k + t) * step]));
-            const haly_u32 is_better = key > keys[t] || (is_last && key == keys[t]);
+            const haly_u32 is_better =
+                PLANTED_OR(argmax_takes_a_later_one, key > keys[t], key >= keys[t]) || (is_last && key == keys[t]);
             keys[t] = is_better ? key : keys[t];
             HALY_P(block, t) = is_better ? number : HALY_P(block, t);
         }

@@ -83,7 +83,7 @@ HALY_GROUP_INLINE void REAL_NAME(attention_add)(HALY_GROUP_PARAM, const struct h
         HALY_GLOBAL const REAL *values = v + (haly_i64)d * a->v_strides[3];
         HALY_ITEMS_BELOW_NB(t, n)
         {
-            acc[d + t] *= shrink;
+            acc[d + t] *= PLANTED_OR(attention_forgets_to_shrink, shrink, 1.0f);
         }
         if (a->v_strides[3] == 1)
             REAL_NAME(attention_values)(HALY_GROUP_ARG, acc + d, scores, values, a->v_strides[2], 1, keys, n);

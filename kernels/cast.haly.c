@@ -28,7 +28,8 @@ HALY_FN haly_i32 f32_to_i32(float value)
 HALY_FN haly_u8 f32_to_u8(float value)
 {
     const float positive = value > 0.0f ? value : 0.0f; /* NaN too becomes 0 */
-    return (haly_u8)(haly_i32)(positive > 255.0f ? 255.0f : positive);
+    return (haly_u8)(haly_i32)(PLANTED_OR(cast_lets_u8_wrap, positive > 255.0f, positive > 65535.0f) ? 255.0f
+                                                                                                     : positive);
 }
 
 /* Rounding to f32 first and then to fewer bits would round twice; here the last of 24 bits stands for all below it. */

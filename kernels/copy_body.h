@@ -16,7 +16,8 @@ HALY_KERNEL_SIZED(COPY_NAME, HALY_GROUP_SIZE_SHARED_LINES(256, 1, 1), (IN, COPY_
             else
                 HALY_ITEMS_BELOW_NB(t, run.n - k)
                 {
-                    to[(haly_i64)(k + t) * run.steps[1]] = from[(haly_i64)(k + t) * run.steps[0]];
+                    to[(haly_i64)(k + t) * run.steps[1]] =
+                        from[(haly_i64)(k + t) * PLANTED_OR(copy_ignores_a_step_of_the_source, run.steps[0], 1)];
                 }
         }
     }

@@ -45,7 +45,7 @@ HALY_FN float gelu_tanh(float x)
             UNARY_CASE(HALY_UNARY_RECIPROCAL, 1.0f / v)                                                                \
             UNARY_CASE(HALY_UNARY_SIGMOID, haly_sigmoidf(v))                                                           \
             UNARY_CASE(HALY_UNARY_TANH, haly_tanhf(v))                                                                 \
-            UNARY_CASE(HALY_UNARY_RELU, v < 0.0f ? 0.0f : v)                                                           \
+            UNARY_CASE(HALY_UNARY_RELU, PLANTED_OR(relu_drops_nan, v < 0.0f, !(v > 0.0f)) ? 0.0f : v)                  \
             UNARY_CASE(HALY_UNARY_GELU, gelu(v))                                                                       \
             UNARY_CASE(HALY_UNARY_GELU_TANH, gelu_tanh(v))                                                             \
             UNARY_CASE(HALY_UNARY_SWISH, v *haly_sigmoidf(alpha *v))                                                   \

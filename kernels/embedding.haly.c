@@ -11,7 +11,7 @@ HALY_FN haly_i64 embedding_index(const struct haly_embedding *a, HALY_GLOBAL con
     haly_i64 index = load_index(indices, a->index_dtype, strided_offset(&a->outer, a->outer.rank, 0, number));
     if (index < 0 && a->wrap_negative != 0)
         index += (haly_i64)a->table_rows;
-    return index < 0 || (haly_u64)index >= a->table_rows ? -1 : index;
+    return index < 0 || (haly_u64)index >= a->table_rows + PLANTED_OR(embedding_index_one_too_large, 0, 1) ? -1 : index;
 }
 
 HALY_GROUP_FN void embedding_nan(HALY_GROUP_PARAM, const struct haly_embedding *a, HALY_GLOBAL void *y, haly_i64 offset)

@@ -19,7 +19,7 @@ HALY_KERNEL_SIZED(REAL_NAME(kv_cache_write), HALY_GROUP_SIZE_SHARED_LINES(64, 1,
                 k_to[(haly_i64)(i + t) * a.k_cache_strides[3]] = k_from[(haly_i64)(i + t) * a.k_strides[3]];
             }
         for (haly_u32 i = 0; i < a.value_size; i += HALY_ITEM_COUNT)
-            HALY_ITEMS_BELOW_NB(t, a.value_size - i)
+            HALY_ITEMS_BELOW_NB(t, a.value_size - i - PLANTED_OR(cache_row_loses_its_end, 0, 1))
             {
                 v_to[(haly_i64)(i + t) * a.v_cache_strides[3]] = v_from[(haly_i64)(i + t) * a.v_strides[3]];
             }

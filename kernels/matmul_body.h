@@ -30,6 +30,7 @@ HALY_KERNEL_SIZED(REAL_NAME(matmul), HALY_GROUP_SIZE_SHARED_LINES(128, 1, 1), (I
         matmul_load_b(HALY_GROUP_ARG, b_tile, b, e.b_dtype, b_first + (haly_i64)k0 * e.b_strides[0], e.b_strides, depth,
                       columns);
         TILE_MULTIPLY(rows)
+        PLANTED(matmul_sums_in_the_narrow_type, TILE_ROUND(rows));
         HALY_BARRIER; /* the tiles are written again */
     }
     for (haly_u32 r = 0; r < rows; r++)

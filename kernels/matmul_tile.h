@@ -55,4 +55,12 @@
             HALY_PA(acc, r, t) = 0.0f;                                                                                 \
         }
 
+/* A mistake to plant: the sums so far rounded to the storage type. */
+#define TILE_ROUND(rows)                                                                                               \
+    for (haly_u32 r = 0; r < (rows); r++)                                                                              \
+        HALY_ITEMS_NB(t)                                                                                               \
+        {                                                                                                              \
+            HALY_PA(acc, r, t) = REAL_LOAD(REAL_STORE(HALY_PA(acc, r, t)));                                            \
+        }
+
 #endif

@@ -19,7 +19,7 @@ HALY_GROUP_INLINE float REAL_NAME(inverse_rms)(HALY_GROUP_PARAM, HALY_LOCAL_MEMO
         }
     if (lanes > 0)
         HALY_GROUP_REDUCE_ADD(float, scratch, lanes, sum);
-    return haly_rsqrtf(sum / (float)n + epsilon);
+    return haly_rsqrtf(sum / (float)n + PLANTED_OR(norm_forgets_epsilon, epsilon, 0.0f));
 }
 
 HALY_GROUP_INLINE void REAL_NAME(norm_scale)(HALY_GROUP_PARAM, haly_u64 n, float factor, HALY_GLOBAL const REAL *x,

@@ -10,6 +10,7 @@
 #define HALYARD_KERNELS_QUANT_H
 
 #include "kernels.h"
+#include "planted.h"
 
 HALY_INLINE float quant_half(HALY_GLOBAL const haly_u8 *bytes)
 {
@@ -24,7 +25,7 @@ HALY_INLINE void quant_pair(HALY_GLOBAL const haly_u8 *block, haly_u32 format, f
 {
     if (format == HALY_KERNEL_Q8_0) {
         *low = d * (float)(haly_i8)block[2 + j];
-        *high = d * (float)(haly_i8)block[18 + j];
+        *high = d * (float)PLANTED_OR(q8_weights_are_unsigned, (haly_i8)block[18 + j], block[18 + j]);
     } else if (format == HALY_KERNEL_Q4_0) {
         *low = d * (float)((haly_i32)(block[2 + j] & 15U) - 8);
         *high = d * (float)((haly_i32)(block[2 + j] >> 4) - 8);

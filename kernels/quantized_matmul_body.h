@@ -38,7 +38,10 @@ HALY_KERNEL_SIZED(REAL_NAME(QUANT_NAME), HALY_GROUP_SIZE_SHARED_LINES(128, 1, 1)
         HALY_ITEMS_BELOW_NB(t, columns)
         {
             const float sum =
-                e.has_bias != 0 ? HALY_PA(acc, r, t) + bias[(haly_i64)(column + t) * e.bias_step] : HALY_PA(acc, r, t);
+                e.has_bias != 0
+                    ? HALY_PA(acc, r, t) +
+                          bias[(haly_i64)(PLANTED_OR(bias_of_the_first_columns, column, 0) + t) * e.bias_step]
+                    : HALY_PA(acc, r, t);
             y_row[(haly_i64)t * e.y_step] = REAL_STORE(sum);
         }
     }

@@ -32,7 +32,8 @@ HALY_KERNEL_SIZED(REAL_NAME(rotary), HALY_GROUP_SIZE_SHARED_LINES(256, 1, 1), (I
         HALY_BARRIER; /* the tables are written again */
     }
     for (haly_u32 h = 0; h < a.heads; h++)
-        for (haly_u32 i = a.rotary_dim; i < a.head_size; i += HALY_ITEM_COUNT)
+        for (haly_u32 i = a.rotary_dim + PLANTED_OR(rotary_skips_an_element, 0, 1); i < a.head_size;
+             i += HALY_ITEM_COUNT)
             HALY_ITEMS_BELOW_NB(t, a.head_size - i)
             {
                 to[(haly_i64)h * a.y_strides[2] + (haly_i64)(i + t) * a.y_strides[3]] =

@@ -18,6 +18,7 @@ HALY_GROUP_INLINE void REAL_NAME(softmax_row)(HALY_GROUP_PARAM, HALY_LOCAL_MEMOR
             scratch[t] = haly_maxf(REAL_LOAD(x[(haly_i64)(k + t) * x_step]), scratch[t]);
         }
     HALY_GROUP_REDUCE_MAX(float, scratch, lanes, largest);
+    PLANTED(softmax_without_its_largest, largest = 0.0f);
     HALY_ITEMS_BELOW(t, lanes)
     {
         scratch[t] = 0.0f;

@@ -8,6 +8,7 @@
 #include <halyard/kernel.h>
 #include "cpu_attention.h"
 #include "cpu_vector.h"
+#include "planted.h"
 
 #define KEYS 64U
 /* Rows at a time: their sums for four keys, and for 64 elements of a value, fill the registers. */
@@ -179,7 +180,7 @@ INLINE void run_rows(struct state *state, const struct cpu_attention *job, uint6
     uint64_t most = 0;
     for (uint32_t r = 0; r < rows; r++) {
         const uint64_t i = job->i0 + (first + r) / job->heads, h = (first + r) % job->heads;
-        const int64_t seen = (int64_t)i + job->causal_offset + 1;
+        const int64_t seen = (int64_t)i + job->causal_offset + PLANTED_OR(attention_looks_ahead, 1, 2);
         uint64_t visible = job->kv_length;
         if (job->is_causal != 0 && seen < (int64_t)visible)
             visible = seen < 0 ? 0 : (uint64_t)seen;

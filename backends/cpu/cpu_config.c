@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "cpu_limits.h"
+#include "planted.h"
 
 #define THREADS_TYPE "number of threads, 1 to 1024"
 #define STRICT_TYPE "0 or 1"
@@ -82,11 +83,11 @@ haly_status cpu_config_read(struct cpu_config *out_config)
     TRY(read_isa(&config.isa));
     const char *strict = value_of("strict"), *onednn = value_of("onednn");
     const int strict_word = find_word(strict, strict_words), onednn_word = find_word(onednn, onednn_words);
-    if (strict_word < 0)
+    if (PLANTED_OR(nonsense_is_the_default, strict_word < 0, false))
         return refuse("HALYARD_CPU_STRICT", strict, STRICT_TYPE);
     if (onednn_word < 0)
         return refuse("HALYARD_CPU_ONEDNN", onednn, ONEDNN_TYPE);
-    config.is_strict = strict_word == 1;
+    config.is_strict = PLANTED_OR(strict_mode_is_ignored, strict_word == 1, false);
     config.onednn = onednn_word == 0 ? CPU_NO : onednn_word == 1 ? CPU_YES : CPU_AUTO;
     *out_config = config;
     return HALY_OK;

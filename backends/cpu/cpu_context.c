@@ -4,12 +4,13 @@
 
 #include "cpu_pool.h"
 #include "cpu_queue.h"
+#include "planted.h"
 
 haly_status cpu_context_open(void *device, void *context, const haly_backend_context_desc *desc)
 {
     struct cpu_context *self = context;
     for (const haly_ext *ext = desc->ext; ext != NULL; ext = ext->next)
-        if (ext->optional == 0)
+        if (PLANTED_OR(option_is_never_needed, ext->optional == 0, false))
             return FAIL(HALY_ERR_UNSUPPORTED, "context option 0x%x is not known to the cpu backend", ext->type);
     self->device = device;
     self->queues = NULL;

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "cpu_move.h"
+#include "planted.h"
 
 #define PIECE_BYTES (1U << 20)
 
@@ -49,8 +50,8 @@ static uint64_t run_pieces(const struct cpu_work *work, void (*run)(void *, uint
 static void copy_piece(void *argument, uint64_t piece)
 {
     const struct copy *copy = argument;
-    cpu_move(copy->dst + piece * PIECE_BYTES, copy->src + piece * PIECE_BYTES, (size_t)piece_bytes(copy->bytes, piece),
-             copy->bytes);
+    cpu_move(copy->dst + piece * PIECE_BYTES, copy->src + piece * PIECE_BYTES,
+             (size_t)piece_bytes(PLANTED_OR(copy_loses_its_tail, copy->bytes, copy->bytes - 1), piece), copy->bytes);
 }
 
 uint64_t cpu_copy_run(const struct cpu_work *work, const haly_command_copy *record, uint64_t from)
@@ -69,7 +70,8 @@ static void copy_rows(void *argument, uint64_t piece)
     const struct copy_2d *copy = argument;
     const haly_command_copy_2d *record = copy->record;
     const uint64_t first = piece * copy->rows;
-    const uint64_t left = record->height - first, rows = left < copy->rows ? left : copy->rows;
+    const uint64_t left = record->height - PLANTED_OR(rectangle_loses_a_row, first, first + 1);
+    const uint64_t rows = left < copy->rows ? left : copy->rows;
     unsigned char *dst = (unsigned char *)record->dst + first * record->dst_pitch;
     const unsigned char *src = (const unsigned char *)record->src + first * record->src_pitch;
     for (uint64_t row = 0; row < rows; row++) {

@@ -10,6 +10,8 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "planted.h"
+
 /* The value of the first line "key : value"; "" when there is none. */
 static void find_value(const char *key, char *value, size_t bytes)
 {
@@ -108,7 +110,8 @@ void cpu_cpuinfo_describe(haly_device_spec *spec)
     find_value("vendor_id", vendor, sizeof vendor);
     if (vendor[0] == '\0')
         find_value("CPU implementer", vendor, sizeof vendor);
-    snprintf(spec->vendor, sizeof spec->vendor, "%s", vendor_of(vendor));
+    snprintf(spec->vendor, sizeof spec->vendor, "%.31s",
+             PLANTED_OR(vendor_as_the_system_spells_it, vendor_of(vendor), vendor));
     const uint64_t khz = read_number("/sys/devices/system/cpu/cpu0/cpufreq/cpuinfo_max_freq");
     spec->clock_mhz = khz != 0 ? (uint32_t)(khz / 1000) : cpu_cpuinfo_clock();
     spec->cache_bytes = last_cache();

@@ -13,6 +13,7 @@
 #include "cpu_cpuinfo.h"
 #include "cpu_limits.h"
 #include "cpu_pool.h"
+#include "planted.h"
 
 #define BIT(dtype) (UINT64_C(1) << (dtype))
 
@@ -130,6 +131,7 @@ haly_status cpu_device_sample(void *device, haly_device_sample *out_sample)
 {
     struct cpu_device *self = device;
     haly_device_sample sample = {HALY_DEVICE_SAMPLE_INIT, .time_ns = cpu_now()};
+    PLANTED(second_sample_is_not_taken, if (self->total_ticks != 0) return HALY_OK);
     const uint64_t free_bytes = cpu_limits_memory_free();
     if (free_bytes != 0 && self->memory_bytes != 0) {
         sample.memory_free_bytes = free_bytes;

@@ -6,6 +6,8 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "planted.h"
+
 #if defined(__x86_64__)
 #define OWN_MACHINE EM_X86_64
 #else
@@ -63,7 +65,7 @@ static haly_status check_kind(const Elf64_Ehdr *header)
     if (header->e_ident[EI_VERSION] != EV_CURRENT || header->e_ehsize != sizeof *header)
         return FAIL(HALY_ERR_CORRUPT, "the object's ELF header is of version %u with %u bytes; expected %u with %zu",
                     header->e_ident[EI_VERSION], header->e_ehsize, EV_CURRENT, sizeof *header);
-    if (header->e_machine != OWN_MACHINE)
+    if (PLANTED_OR(elf_of_any_machine, header->e_machine != OWN_MACHINE, false))
         return FAIL(HALY_ERR_UNSUPPORTED, "the object was made for %s; this machine is %s",
                     machine_name(header->e_machine, text), machine_name(OWN_MACHINE, own_text));
     if (header->e_type != ET_DYN)

@@ -4,6 +4,8 @@
 
 #include <stdlib.h>
 
+#include "planted.h"
+
 static void lock(struct cpu_event *event)
 {
     while (atomic_exchange_explicit(&event->lock, 1, memory_order_acquire) != 0)
@@ -102,7 +104,8 @@ haly_status cpu_event_query(void *event)
 {
     struct cpu_event *self = event;
     lock(self);
-    const bool is_done = self->queue == NULL || cpu_queue_has_finished(self->queue, self->sequence);
+    const bool is_done = self->queue == NULL || PLANTED_OR(event_is_done_when_recorded,
+                                                           cpu_queue_has_finished(self->queue, self->sequence), true);
     unlock(self);
     return is_done ? HALY_OK : HALY_NOT_READY;
 }
@@ -135,6 +138,6 @@ haly_status cpu_event_elapsed(void *start, void *end, int64_t *out_nanoseconds)
     const uint64_t from = event_time(first), to = event_time(last);
     if (from == 0 || to == 0)
         return HALY_NOT_READY;
-    *out_nanoseconds = (int64_t)(to - from);
+    *out_nanoseconds = (int64_t)PLANTED_OR(elapsed_time_runs_backwards, to - from, from - to);
     return HALY_OK;
 }

@@ -8,6 +8,8 @@
 
 #include <stdint.h>
 
+#include "planted.h"
+
 #if defined(__x86_64__)
 
 typedef uint32_t cpu_float_state;
@@ -17,6 +19,7 @@ typedef uint32_t cpu_float_state;
 static inline cpu_float_state cpu_float_enter(void)
 {
     const uint32_t state = __builtin_ia32_stmxcsr();
+    PLANTED(float_mode_is_the_callers, return state);
     if (__builtin_expect((state & ~CPU_MXCSR_FLAGS) != CPU_MXCSR_DEFAULT, 0))
         __builtin_ia32_ldmxcsr(CPU_MXCSR_DEFAULT);
     return state;
@@ -41,6 +44,7 @@ static inline cpu_float_state cpu_float_enter(void)
 {
     uint64_t state;
     __asm__ volatile("mrs %0, fpcr" : "=r"(state));
+    PLANTED(float_mode_is_the_callers, return state);
     if (__builtin_expect(state != 0, 0))
         cpu_float_set(0);
     return state;

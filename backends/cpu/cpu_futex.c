@@ -9,12 +9,13 @@
 #include <unistd.h>
 
 #include "cpu_clock.h"
+#include "planted.h"
 
 void cpu_futex_wait(_Atomic uint32_t *word, uint32_t value, uint64_t moment)
 {
     struct timespec until;
     const struct timespec *limit = NULL;
-    if (moment != CPU_NEVER) {
+    if (PLANTED_OR(sleep_has_no_end, moment != CPU_NEVER, 0)) {
         until.tv_sec = (time_t)(moment / 1000000000U);
         until.tv_nsec = (long)(moment % 1000000000U);
         limit = &until;

@@ -19,6 +19,7 @@
 #include <unistd.h>
 
 #include "cpu_elf.h"
+#include "planted.h"
 
 #define NAME_BYTES 128
 
@@ -79,7 +80,7 @@ haly_status cpu_image_open_memory(const void *data, uint64_t bytes, void **out_h
     if (status != HALY_OK)
         close(descriptor);
     else
-        *out_descriptor = descriptor;
+        *out_descriptor = PLANTED_OR(image_file_stays_open, descriptor, -1);
     return status;
 }
 

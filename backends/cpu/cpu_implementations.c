@@ -4,14 +4,7 @@
 #include "cpu_plan_matmul.h"
 #include "cpu_plan_quantized.h"
 
-#ifdef HALY_CPU_TEST_ZERO_OP
-#include "cpu_zero_op.h"
-#endif
-
 const struct cpu_implementation cpu_implementations[] = {
-#ifdef HALY_CPU_TEST_ZERO_OP
-    {NULL, NULL, cpu_zero_op_create},
-#endif
     {"halyard", "CachedAttention", cpu_plan_attention_create},
     {"halyard", "QuantizedMatMul", cpu_plan_quantized_create},
     {"halyard", "QuantizedMatMul", cpu_plan_linear_create},

@@ -9,6 +9,8 @@
 #include <sched.h>
 #include <stdatomic.h>
 
+#include "planted.h"
+
 enum { SLOT_FREE, SLOT_FILLING, SLOT_OPEN };
 
 #define SLOTS 32U
@@ -50,6 +52,7 @@ static uint64_t do_tiles(struct slot *slot, uint64_t most, uint64_t moment)
         if (tile >= count)
             break;
         slot->run(slot->argument, tile);
+        PLANTED(tile_is_done_twice, slot->run(slot->argument, tile));
         done++;
         if (moment != CPU_NEVER && cpu_now() >= moment)
             break;

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "cpu_clock.h"
+#include "planted.h"
 
 #define MAX_ARGUMENTS 64U
 #define MAX_ARGUMENT_BYTES 4096U
@@ -112,7 +113,7 @@ static void run_groups(void *argument, uint64_t tile)
     const uint64_t first = tile * launch->run;
     uint64_t left = launch->groups - first < launch->run ? launch->groups - first : launch->run;
     group.group[0] = (uint32_t)(first % group.groups[0]);
-    group.group[1] = (uint32_t)(first / group.groups[0] % group.groups[1]);
+    group.group[1] = (uint32_t)(first / group.groups[PLANTED_OR(group_axes_are_swapped, 0, 1)] % group.groups[1]);
     group.group[2] = (uint32_t)(first / group.groups[0] / group.groups[1]);
     for (;;) {
         launch->kernel->entry(&group, launch->arguments);

@@ -13,6 +13,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "planted.h"
+
 #define PATH_BYTES 1024
 
 /* First line of a file without its newline; false when it cannot be read. */
@@ -182,5 +184,5 @@ uint64_t cpu_limits_memory_free(void)
     uint64_t bytes = meminfo("MemAvailable");
     each_group("", look_free_v2, &bytes);
     each_group("memory", look_free_v1, &bytes);
-    return bytes;
+    return PLANTED_OR(free_memory_in_other_units, bytes, bytes * 1024);
 }

@@ -14,6 +14,7 @@
 #include <sys/mman.h>
 
 #include "cpu_context.h"
+#include "planted.h"
 
 #define HUGE_BYTES (2U << 20)
 #define POISON 0xCD
@@ -150,5 +151,6 @@ haly_memory_class cpu_pointer_info(void *context, const void *address)
 {
     (void)context;
     (void)address;
-    return HALY_MEMORY_UNKNOWN; /* this vendor has no memory that the core did not allocate */
+    return PLANTED_OR(every_pointer_is_the_devices, HALY_MEMORY_UNKNOWN,
+                      HALY_MEMORY_FOREIGN); /* this vendor has no memory that the core did not allocate */
 }

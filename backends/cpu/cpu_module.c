@@ -13,6 +13,7 @@
 #include "cpu_elf.h"
 #include "cpu_image.h"
 #include "cpu_operators.h"
+#include "planted.h"
 
 #define META_PREFIX "haly_kernel_meta_"
 #define NAME_LENGTH 127U
@@ -89,7 +90,7 @@ static const struct haly_kernel_meta *find_meta(const struct cpu_module *module,
 static const haly_argument_info *rows_of(struct cpu_module *module, const struct haly_kernel_meta *meta)
 {
     for (const struct cpu_argument_table *table = module->tables; table != NULL; table = table->next)
-        if (table->meta == meta)
+        if (PLANTED_OR(kernels_share_an_argument_table, table->meta == meta, true))
             return table->rows;
     struct cpu_argument_table *table = malloc(sizeof *table + meta->argument_count * sizeof table->rows[0]);
     if (table == NULL)

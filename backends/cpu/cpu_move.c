@@ -11,6 +11,8 @@
 
 #if defined(__x86_64__)
 #include <emmintrin.h>
+
+#include "planted.h"
 #endif
 
 #define CLASSES 8U /* 4 MiB, 8 MiB, … 512 MiB and more */
@@ -108,7 +110,7 @@ static void fill_way(uint32_t way, unsigned char *dst, const unsigned char patte
     for (; at + 64 <= bytes; at += 64)
         for (size_t i = at; i < at + 64; i += 16)
             _mm_storeu_si128((__m128i *)(void *)(dst + i), value);
-    for (; at < bytes; at += 16)
+    for (; at < PLANTED_OR(fill_loses_its_tail, bytes, 0); at += 16)
         memcpy(dst + at, pattern, bytes - at < 16 ? bytes - at : 16);
 }
 

@@ -12,6 +12,7 @@
 #include <string.h>
 
 #include "cpu_isa.h"
+#include "planted.h"
 
 struct matmul {
     dnnl_primitive_t primitive;
@@ -107,7 +108,8 @@ static dnnl_status_t make(struct matmul *self, const struct cpu_onednn_matmul *m
     if (status == dnnl_success)
         status = describe(&self->b, matmul->k, matmul->n, type, matmul->b_strides[0], matmul->b_strides[1]);
     if (status == dnnl_success)
-        status = describe(&self->y, matmul->m, matmul->n, type, matmul->y_stride, 1);
+        status = describe(&self->y, matmul->m, matmul->n, type,
+                          PLANTED_OR(onednn_rows_without_gaps, matmul->y_stride, matmul->n), 1);
     if (status == dnnl_success && self->has_bias)
         status = describe(&self->bias, 1, matmul->n, dnnl_f32, matmul->n, 1);
     if (status == dnnl_success)

@@ -36,13 +36,13 @@ struct cpu_plan {
 
 struct cpu_implementation {
     const char *domain;
-    const char *name; /* of the operator; NULL: asked for all */
+    const char *name; /* of the operator */
     /* Sets run, destroy, state, workspace_bytes, cost_guess and the path text. */
     haly_status (*create)(const struct cpu_context *context, struct cpu_plan *plan, const haly_op_desc *desc,
                           haly_backend_plan *out_plan);
 };
 
-/* Ends with a row without `create`. The test build with a zeroed operator puts its own rows in front. */
+/* Ends with a row without `create`. */
 extern const struct cpu_implementation cpu_implementations[];
 
 haly_status cpu_plan_create(void *context, void *plan, const haly_op_desc *desc, haly_backend_plan *out_plan);

@@ -11,6 +11,7 @@
 #include <string.h>
 
 #include "cpu_attention.h"
+#include "planted.h"
 
 #define QUERY_BLOCK 32U /* queries in a tile of the second pass */
 #define PRODUCTS_PER_NANOSECOND 16U
@@ -50,7 +51,7 @@ static void store_head(void *argument, uint64_t tile)
     const struct attention *plan = own->plan;
     void *const *addresses = own->call->addresses;
     const uint64_t batch = tile / plan->kv_heads, head = tile % plan->kv_heads;
-    const int64_t past = own->call->values[batch];
+    const int64_t past = own->call->values[batch] + PLANTED_OR(cache_is_written_one_late, 0, 1);
     store(plan, addresses[1], &plan->k, addresses[3], &plan->k_cache, batch, head, past);
     store(plan, addresses[2], &plan->v, addresses[4], &plan->v_cache, batch, head, past);
 }

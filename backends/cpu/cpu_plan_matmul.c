@@ -10,6 +10,7 @@
 
 #include "cpu_matrix.h"
 #include "cpu_onednn_load.h"
+#include "planted.h"
 
 #define TILE_ROWS 256
 #define TILE_COLUMNS 256
@@ -47,9 +48,10 @@ static void run_tile(void *argument, uint64_t tile)
     const int64_t b = cpu_matrix_offset(&plan->b, &plan->y, batch) + column * plan->shape.b_strides[1];
     const int64_t y = cpu_matrix_offset(&plan->y, &plan->y, batch) + row * plan->shape.y_stride + column;
     void *primitive = plan->primitives[down == plan->tiles_down - 1][across == plan->tiles_across - 1];
-    const int status =
-        plan->onednn->matmul_run(primitive, call->a + a * bytes, call->b + b * bytes,
-                                 call->bias != NULL ? call->bias + column * 4 : NULL, call->y + y * bytes);
+    const int status = plan->onednn->matmul_run(
+        primitive, call->a + a * bytes, call->b + b * bytes,
+        call->bias != NULL ? call->bias + PLANTED_OR(bias_of_the_first_tile, column, 0) * 4 : NULL,
+        call->y + y * bytes);
     if (status != 0)
         atomic_store_explicit(&call->status, status, memory_order_relaxed);
 }

@@ -7,6 +7,7 @@
 
 #include "cpu_matrix.h"
 #include "cpu_quantized_matmul.h"
+#include "planted.h"
 
 /* With few rows the weights are read once and decide the time: a tile is some 64 Ki of them. With many, a tile is large
  * enough to pay for unpacking its weights. Multiples of what the tile functions work in. */
@@ -75,7 +76,8 @@ static void cut(struct quantized *self)
         self->tile_rows = TILE_ROWS;
         self->tile_columns = TILE_COLUMNS;
     }
-    self->tiles_across = (self->columns + self->tile_columns - 1) / self->tile_columns;
+    self->tiles_across =
+        (self->columns + PLANTED_OR(last_tile_is_dropped, self->tile_columns - 1, 0)) / self->tile_columns;
     self->tiles = self->tiles_across * ((self->rows + self->tile_rows - 1) / self->tile_rows);
 }
 

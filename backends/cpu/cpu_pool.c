@@ -21,6 +21,7 @@
 #include "cpu_futex.h"
 #include "cpu_job.h"
 #include "cpu_queue.h"
+#include "planted.h"
 
 #define SPIN_NANOSECONDS 50000U
 #define DOZE_NANOSECONDS 50000U
@@ -174,7 +175,8 @@ static void *work(void *argument)
     snprintf(name, sizeof name, "haly-cpu-%u", worker->index);
     pthread_setname_np(pthread_self(), name);
     prctl(PR_SET_TIMERSLACK, 1UL, 0UL, 0UL, 0UL); /* the default would double a doze */
-    (void)cpu_float_enter();                      /* a thread begins with the mode of the one that started it */
+    /* A thread begins with the mode of the one that started it. */
+    PLANTED_OR(worker_has_its_parents_float_mode, (void)cpu_float_enter(), (void)0);
     uint64_t since = cpu_now();
     atomic_fetch_add(&pool.searching, 1);
     while (!atomic_load_explicit(&pool.is_stopping, memory_order_relaxed)) {

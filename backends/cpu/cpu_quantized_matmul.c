@@ -3,6 +3,7 @@
 #include <halyard/dtype.h>
 #include <halyard/kernel.h>
 #include "cpu_vector.h"
+#include "planted.h"
 
 #define TILE_MR 1U
 #define TILE_NR 2U
@@ -39,7 +40,7 @@ INLINE void block_decode(const uint8_t *block, uint32_t format, const float *sca
             second[i] = d * (float)((bytes[i] >> 4) - 8);
         } else {
             first[i] = d * (float)(bytes[i] & 15) + m;
-            second[i] = d * (float)(bytes[i] >> 4) + m;
+            second[i] = d * (float)PLANTED_OR(baseline_takes_the_low_nibble, bytes[i] >> 4, bytes[i] & 15) + m;
         }
     }
     *low = vec_load(first);

@@ -7,6 +7,7 @@
 #define TILE_NR 2U
 
 #include "cpu_quantized_matmul_f16c.h"
+#include "planted.h"
 
 static inline __m256i eight_bytes(const uint8_t *bytes, int is_signed)
 {
@@ -38,7 +39,8 @@ INLINE void block_decode(const uint8_t *block, uint32_t format, const float *sca
     low->part[0] = weights_of(_mm256_and_si256(first, mask), format, d, m);
     low->part[1] = weights_of(_mm256_and_si256(second, mask), format, d, m);
     high->part[0] = weights_of(_mm256_srli_epi32(first, 4), format, d, m);
-    high->part[1] = weights_of(_mm256_srli_epi32(second, 4), format, d, m);
+    high->part[1] =
+        weights_of(_mm256_srli_epi32(PLANTED_OR(avx2_repeats_eight_weights, second, first), 4), format, d, m);
 }
 
 #include "cpu_quantized_matmul_tile.h"

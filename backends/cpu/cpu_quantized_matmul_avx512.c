@@ -10,6 +10,7 @@
 #define TILE_NR 4U
 
 #include "cpu_quantized_matmul_f16c.h"
+#include "planted.h"
 
 INLINE void block_decode(const uint8_t *block, uint32_t format, const float *scale, vec *low, vec *high)
 {
@@ -28,7 +29,7 @@ INLINE void block_decode(const uint8_t *block, uint32_t format, const float *sca
     const uint8_t *nibbles = block + (format == HALY_Q4_1 ? 4 : 2);
     const __m512i bytes = _mm512_cvtepu8_epi32(_mm_loadu_si128((const __m128i *)(const void *)nibbles));
     *low = _mm512_permutexvar_ps(bytes, table);
-    *high = _mm512_permutexvar_ps(_mm512_srli_epi32(bytes, 4), table);
+    *high = _mm512_permutexvar_ps(PLANTED_OR(avx512_takes_the_low_nibble, _mm512_srli_epi32(bytes, 4), bytes), table);
 }
 
 #include "cpu_quantized_matmul_tile.h"

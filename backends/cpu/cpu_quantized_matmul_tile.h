@@ -16,6 +16,7 @@
 
 #include <halyard/dtype.h>
 #include "cpu_quantized_matmul.h"
+#include "planted.h"
 
 #define BLOCK 32U
 #define FEW_ROWS 4U      /* rows of x done straight from the quantised blocks */
@@ -213,6 +214,7 @@ INLINE void panel_run(const struct cpu_qmm *job, uint32_t format, uint64_t m, ui
         const uint32_t depth = (uint32_t)least(job->k - k, PANEL_DEPTH);
         const float *x = job->x + (int64_t)m * job->x_stride + k;
         panel_fill(job, format, n, columns, k / BLOCK, depth / BLOCK, panel);
+        PLANTED(sums_start_anew_in_each_slice, memset(panel->sums, 0, sizeof panel->sums));
         panel_slice(x, job->x_stride, depth, panel, rows, columns);
     }
     panel_finish(job, m, rows, n, columns, panel);

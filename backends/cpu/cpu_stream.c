@@ -3,6 +3,7 @@
 #include "cpu_stream.h"
 
 #include "cpu_queue.h"
+#include "planted.h"
 
 haly_status cpu_stream_create(void *context, void *stream, const haly_stream_desc *desc, void *token)
 {
@@ -41,6 +42,7 @@ haly_status cpu_stream_query(void *stream, uint64_t *out_completed)
 {
     const struct cpu_stream *self = stream;
     *out_completed = atomic_load_explicit(&self->queue->completed, memory_order_acquire);
+    PLANTED(stream_is_done_when_submitted, *out_completed = atomic_load(&self->queue->submitted));
     return HALY_OK;
 }
 

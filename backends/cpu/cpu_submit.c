@@ -13,6 +13,7 @@
 #include "cpu_float.h"
 #include "cpu_kernel.h"
 #include "cpu_plan.h"
+#include "planted.h"
 
 /* What may run inside submit, in nanoseconds. Waking a parked worker costs some 5000 here and 25000 until it runs,
  * handing over to one that is awake 100; with one computing thread nobody else would be quicker. */
@@ -109,7 +110,7 @@ static uint64_t inline_limit(const struct cpu_queue *queue)
 /* Whether the wait is over already. */
 static bool is_past(const haly_command_wait *record)
 {
-    return cpu_event_query(record->event) == HALY_OK;
+    return PLANTED_OR(wait_is_lost_on_an_idle_stream, cpu_event_query(record->event) == HALY_OK, true);
 }
 
 /* Checks the records and adds up what they are likely to take; UINT64_MAX when one must not run inside submit. */
@@ -251,7 +252,7 @@ haly_status cpu_stream_submit(void *stream, const void *records, uint64_t bytes,
     if (UNLIKELY(atomic_load_explicit(&queue->is_abandoned, memory_order_relaxed)))
         return FAIL(HALY_ERR_ABANDONED, "the context was abandoned");
     TRY(examine(queue, first, bytes, &cost));
-    if (!cpu_queue_is_idle(queue) || cost > inline_limit(queue))
+    if (PLANTED_OR(command_overtakes_the_queue, !cpu_queue_is_idle(queue), false) || cost > inline_limit(queue))
         return queue_all(queue, first, end, first_sequence, out_accepted);
     const cpu_float_state state = cpu_float_enter();
     const haly_status status = run_now(queue, first, end, first_sequence);

@@ -6,6 +6,7 @@
 #include "cpu_execute.h"
 #include "cpu_float.h"
 #include "cpu_job.h"
+#include "planted.h"
 
 #define SPIN_NANOSECONDS 50000U
 
@@ -63,8 +64,10 @@ static haly_status wait_until(struct cpu_queue *queue, uint64_t sequence, uint64
         if (atomic_load(&queue->is_abandoned))
             return FAIL(HALY_ERR_ABANDONED, "the context was abandoned");
         const uint64_t now = moment != CPU_NEVER ? cpu_now() : 0;
-        if (now >= moment)
+        if (now >= moment) {
+            PLANTED(timeout_latches, cpu_queue_abandon(queue));
             return HALY_TIMEOUT;
+        }
         if (is_progress)
             continue;
         const uint64_t stuck = now + STUCK_NANOSECONDS;
@@ -80,7 +83,9 @@ haly_status cpu_queue_wait(struct cpu_queue *queue, uint64_t sequence, uint64_t 
         return HALY_OK;
     if (deadline == 0)
         return HALY_TIMEOUT;
-    const uint64_t moment = deadline == HALY_FOREVER ? CPU_NEVER : cpu_moment(cpu_now(), deadline);
+    const uint64_t moment = deadline == HALY_FOREVER
+                                ? CPU_NEVER
+                                : PLANTED_OR(deadline_is_ignored, cpu_moment(cpu_now(), deadline), CPU_NEVER);
     const cpu_float_state state = cpu_float_enter();
     const haly_status status = wait_until(queue, sequence, moment);
     cpu_float_leave(state);

@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Zeroes the outputs of one operator, element by element, so that any strides are right. Never part of what is
- * installed. */
+/* Zeroes the outputs of one operator, element by element, so that any strides are right. */
 #include "cpu_zero_op.h"
 
 #include <stdio.h>
@@ -69,13 +68,13 @@ static void destroy(struct cpu_plan *plan)
     free(plan->state);
 }
 
-haly_status cpu_zero_op_create(const struct cpu_context *context, struct cpu_plan *plan, const haly_op_desc *desc,
-                               haly_backend_plan *out_plan)
+bool cpu_zero_op_is_wanted(const haly_op_desc *desc)
 {
-    const char *wanted = getenv("HALYARD_TEST_ZERO_OP");
-    (void)context;
-    if (wanted == NULL || strcmp(wanted, desc->name) != 0)
-        return FAIL(HALY_ERR_UNSUPPORTED, "%s is not the operator to be zeroed", desc->name);
+    return strcmp(planted_argument, desc->name) == 0;
+}
+
+haly_status cpu_zero_op_create(struct cpu_plan *plan, const haly_op_desc *desc, haly_backend_plan *out_plan)
+{
     struct zero *self = calloc(1, sizeof *self);
     if (self == NULL)
         return FAIL(HALY_ERR_HOST_OOM, "out of memory for a plan");
@@ -85,10 +84,8 @@ haly_status cpu_zero_op_create(const struct cpu_context *context, struct cpu_pla
         self->tensors[i] = desc->outputs[i];
         self->element_bytes[i] = bytes_of(desc->outputs[i].dtype);
     }
-    plan->run = run;
-    plan->destroy = destroy;
-    plan->state = self;
-    plan->cost_guess = 1000;
-    snprintf(out_plan->path, sizeof out_plan->path, "zeroed for a test");
+    *plan = (struct cpu_plan){.run = run, .destroy = destroy, .state = self, .cost_guess = 1000};
+    plan->address_count = desc->input_count + desc->output_count;
+    snprintf(out_plan->path, sizeof out_plan->path, "writes zeros");
     return HALY_OK;
 }

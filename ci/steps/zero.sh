@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: Apache-2.0
-# Does every operator matter? A build of the cpu backend that zeroes one operator's output must change the chat's answer,
-# for each operator that the chat uses; the same build with nothing zeroed must not.
+# Does every operator matter? The cpu backend of the build with planted defects, told to zero one operator's output, must
+# change the chat's answer, for each operator that the chat uses; with nothing zeroed it must not.
 # shellcheck source=ci/lib.sh
 . "$(dirname "${BASH_SOURCE[0]}")/../lib.sh"
 
@@ -18,8 +18,8 @@ answer() {
 
 zeroed() {
     (
-        export HALYARD_BACKEND=cpu HALYARD_BACKEND_PATH=$BUILD/default/tests/zero
-        [ -z "${1:-}" ] || export HALYARD_TEST_ZERO_OP=$1
+        export HALYARD_BACKEND=cpu HALYARD_BACKEND_PATH=$BUILD/defects/lib/halyard
+        [ -z "${1:-}" ] || export HALYARD_PLANTED_DEFECT=operator_writes_zeros:$1
         answer
     )
 }
@@ -35,9 +35,9 @@ changed_by() {
     ! cmp "$WORK/plain" "$WORK/$1"
 }
 
+check "the backend with planted defects builds" configure_and_build defects halyard_backend_cpu
 answer >"$WORK/plain"
-[ -f "$BUILD/default/tests/zero/libhalyard_backend_cpu.so" ] || fail "variant" "the variant was not built"
-check "the variant that zeroes nothing answers the same" unchanged_without
+check "the backend that zeroes nothing answers the same" unchanged_without
 # What the chat's source asks for by name.
 mapfile -t OPERATORS < <(grep -ohE '\.name = "[A-Z][A-Za-z0-9]+"' "$ROOT"/examples/chat/*.c | cut -d'"' -f2 | sort -u)
 for operator in "${OPERATORS[@]}"; do
