@@ -115,6 +115,80 @@ CTS_CASE(memory, a_stream_that_waited_past_the_free_reuses_the_block, "MEM-001 E
     haly_event_release(event);
 }
 
+/* Two blocks are freed in one stream; another has waited past the first free and not past the second. */
+CTS_CASE(memory, a_stream_that_waited_before_the_free_does_not_get_the_block, "MEM-001 EVT-004")
+{
+    enum { HALF = 24 }; /* MiB; two such blocks fit under the limit, and not three */
+    haly_context *context = cts_context_limited(t, LIMIT);
+    haly_stream *stream = cts_stream_of(t, context), *other = cts_stream_of(t, context);
+    haly_event *event = NULL;
+    void *early = NULL, *late = NULL, *first = NULL, *second = NULL;
+    CTS_OK(haly_event_create(context, NULL, &event));
+    cts_own_event(t, event);
+    CTS_OK(haly_malloc_async(stream, HALF * MIB, NULL, &early));
+    CTS_OK(haly_malloc_async(stream, HALF * MIB, NULL, &late));
+    cts_gate *gate = cts_hold(t, stream);
+    CTS_OK(haly_free_async(stream, early));
+    CTS_OK(haly_event_record(event, stream));
+    CTS_OK(haly_stream_wait(other, event));
+    cts_gate *last = cts_hold(t, stream); /* stands for work that uses the other block */
+    CTS_OK(haly_free_async(stream, late));
+    CTS_OK(haly_malloc_async(other, HALF * MIB, NULL, &first));
+    CTS_CHECK(first == early, "got the block that the other stream still uses");
+    CTS_STATUS(HALY_ERR_DEVICE_OOM, haly_malloc_async(other, HALF * MIB, NULL, &second));
+    cts_open(t, gate);
+    cts_open(t, last);
+    cts_sync(t, stream);
+    CTS_OK(haly_malloc_async(other, HALF * MIB, NULL, &second));
+    CTS_OK(haly_free_async(other, first));
+    CTS_OK(haly_free_async(other, second));
+    cts_sync(t, other);
+}
+
+CTS_CASE(memory, a_block_reused_in_one_stream_and_freed_in_another_waits_for_both, "MEM-001 MEM-007")
+{
+    haly_context *context = cts_context_limited(t, LIMIT);
+    haly_stream *stream = cts_stream_of(t, context), *other = cts_stream_of(t, context);
+    void *first = NULL, *second = NULL, *third = NULL;
+    CTS_OK(haly_malloc_async(stream, BLOCK, NULL, &first));
+    cts_gate *gate = cts_hold(t, stream); /* stands for work that uses the block */
+    CTS_OK(haly_free_async(stream, first));
+    CTS_OK(haly_malloc_async(stream, BLOCK, NULL, &second));
+    CTS_TRUE(first == second);
+    CTS_OK(haly_free_async(other, second)); /* which did nothing with it */
+    CTS_STATUS(HALY_ERR_DEVICE_OOM, haly_malloc_async(other, BLOCK, NULL, &third));
+    CTS_STATUS(HALY_ERR_DEVICE_OOM, haly_malloc(context, BLOCK, NULL, &third));
+    cts_open(t, gate);
+    cts_sync(t, stream);
+    CTS_OK(haly_malloc_async(other, BLOCK, NULL, &third));
+    CTS_OK(haly_free_async(other, third));
+    cts_sync(t, other);
+}
+
+CTS_CASE(memory, a_free_waits_for_every_stream, "MEM-005")
+{
+    enum { COUNT = 3 };
+    haly_context *context = cts_context_limited(t, LIMIT);
+    for (unsigned last = 0; last < COUNT; last++) {
+        cts_gate *gates[COUNT];
+        haly_stream *streams[COUNT];
+        void *block = NULL, *again = NULL;
+        CTS_OK(haly_malloc(context, BLOCK, NULL, &block));
+        for (unsigned i = 0; i < COUNT; i++) {
+            streams[i] = cts_stream_of(t, context);
+            gates[i] = cts_hold(t, streams[i]);
+        }
+        CTS_OK(haly_free(context, block));
+        for (unsigned i = 1; i <= COUNT; i++) {
+            CTS_STATUS(HALY_ERR_DEVICE_OOM, haly_malloc(context, BLOCK, NULL, &again));
+            cts_open(t, gates[(last + i) % COUNT]);
+            cts_sync(t, streams[(last + i) % COUNT]);
+        }
+        CTS_OK(haly_malloc(context, BLOCK, NULL, &again));
+        CTS_OK(haly_free(context, again));
+    }
+}
+
 CTS_CASE(memory, data_survives_when_streams_free_and_allocate_at_random, "MEM-001 MEM-006 MEM-007")
 {
     enum { STREAMS = 3, ROUNDS = 60, SIZE = 70000 };
@@ -293,10 +367,15 @@ CTS_CASE(memory, malloc_async_never_waits, "MEM-006")
 
 CTS_CASE(memory, trim_returns_idle_segments, "MEM-001")
 {
-    void *kept = NULL, *freed = NULL;
+    enum { SMALL = 5 };
+    void *kept = NULL, *freed = NULL, *small[SMALL];
     haly_context *context = cts_context(t, NULL);
     CTS_OK(haly_malloc(context, 30 * MIB, NULL, &freed));
+    for (unsigned i = 0; i < SMALL; i++) /* cut out of one segment, which must become whole again */
+        CTS_OK(haly_malloc(context, 1000 * (i + 1), NULL, &small[i]));
     CTS_OK(haly_free(context, freed));
+    for (unsigned i = 0; i < SMALL; i++)
+        CTS_OK(haly_free(context, small[(i * 2 + 1) % SMALL]));
     CTS_OK(haly_context_sync(context, CTS_PATIENCE));
     CTS_TRUE(cts_stats(t, context).cached_bytes >= 30 * MIB);
     CTS_OK(haly_memory_trim(context, 0));
@@ -306,6 +385,32 @@ CTS_CASE(memory, trim_returns_idle_segments, "MEM-001")
     CTS_OK(haly_memory_trim(context, 0));
     CTS_TRUE(cts_stats(t, context).segment_bytes >= MIB);
     CTS_OK(haly_free(context, kept));
+}
+
+/* The limit holds one such block, so the second is the first one again. */
+CTS_CASE(memory, the_zero_flag_zeroes_a_block_that_is_used_again, "MEM-004 MEM-006")
+{
+    const haly_memory_desc zero = {HALY_MEMORY_DESC_INIT, .flags = HALY_MEMORY_ZERO};
+    const uint64_t size = BLOCK + 7;
+    const uint8_t byte = 0x77;
+    haly_context *context = cts_context_limited(t, LIMIT);
+    haly_stream *stream = cts_stream_of(t, context);
+    for (unsigned is_async = 0; is_async < 2; is_async++) {
+        char *address = NULL;
+        CTS_OK(haly_malloc_async(stream, size, NULL, (void **)&address));
+        CTS_OK(haly_fill(stream, address, &byte, 1, size));
+        CTS_OK(haly_free_async(stream, address));
+        if (is_async == 0)
+            cts_sync(t, stream);
+        CTS_OK(is_async == 0 ? haly_malloc(context, size, &zero, (void **)&address)
+                             : haly_malloc_async(stream, size, &zero, (void **)&address));
+        cts_sync(t, stream);
+        cts_expect_filled(t, address, 0, 1000);
+        cts_expect_filled(t, address + size / 2, 0, 1000);
+        cts_expect_filled(t, address + size - 1000, 0, 1000);
+        CTS_OK(haly_free_async(stream, address));
+        cts_sync(t, stream);
+    }
 }
 
 CTS_CASE(memory, trim_keeps_what_it_is_told_to_keep, "MEM-001")

@@ -225,6 +225,40 @@ CTS_CASE(context, abandon_wakes_waiters_and_latches, "CTX-006")
     CTS_EQUAL(HALY_ERR_ABANDONED, info.status);
 }
 
+CTS_CASE(context, abandon_wakes_the_waiters_of_every_stream, "CTX-006")
+{
+    enum { COUNT = 4 };
+    haly_stream *streams[COUNT];
+    pthread_t threads[COUNT];
+    haly_context *context = cts_context(t, NULL);
+    haly_event *event = NULL;
+    cts_gate *gate = NULL;
+    CTS_OK(haly_event_create(context, NULL, &event));
+    cts_own_event(t, event);
+    for (unsigned i = 0; i < COUNT; i++) { /* all but the first wait for the first */
+        streams[i] = cts_stream_of(t, context);
+        if (i == 0) {
+            gate = cts_hold(t, streams[0]);
+            CTS_OK(haly_event_record(event, streams[0]));
+        } else {
+            CTS_OK(haly_stream_wait(streams[i], event));
+        }
+        CTS_EQUAL(0, pthread_create(&threads[i], NULL, wait_in_thread, streams[i]));
+    }
+    cts_sleep_ms(20);
+    const uint64_t start = cts_now_ns();
+    t->is_broken = 1;
+    CTS_OK(haly_context_abandon(context));
+    t->failures_expected++;
+    for (unsigned i = 0; i < COUNT; i++) {
+        void *result = NULL;
+        (void)pthread_join(threads[i], &result);
+        CTS_EQUAL(HALY_ERR_ABANDONED, (uintptr_t)result);
+    }
+    CTS_CHECK(cts_now_ns() - start < CTS_SECONDS(10), "waiters were not woken before the work they waited for");
+    cts_open(t, gate);
+}
+
 CTS_CASE(context, other_contexts_live_on_when_one_is_abandoned, "CTX-006 CTX-001")
 {
     haly_context *context = cts_context(t, NULL);

@@ -47,6 +47,25 @@ CTS_CASE(graph, a_graph_replays_as_often_as_it_is_launched, "GRA-002")
         CTS_EQUAL(i % 5, recorder->values[i]);
 }
 
+CTS_CASE(graph, a_graph_of_a_thousand_commands_runs_all_of_them, "GRA-002 STR-002")
+{
+    enum { COUNT = 1000 };
+    uint32_t want[COUNT];
+    char *device = cts_device(t, sizeof want);
+    CTS_OK(haly_stream_capture_begin(t->stream));
+    for (uint32_t i = 0; i < COUNT; i++) {
+        want[i] = i * 2654435761U;
+        CTS_OK(haly_fill(t->stream, device + (size_t)i * 4, &want[i], 4, 4));
+    }
+    haly_graph *graph = end_capture(t, t->stream);
+    cts_gate *gate = cts_hold(t, t->stream); /* so that all of them are queued */
+    CTS_OK(haly_graph_launch(t->stream, graph));
+    cts_expect_filled(t, device, 0xA5, sizeof want);
+    cts_open(t, gate);
+    cts_sync(t, t->stream);
+    cts_expect_bytes(t, device, want, sizeof want);
+}
+
 CTS_CASE(graph, a_replay_reads_host_memory_anew, "GRA-001 GRA-002 COPY-002")
 {
     uint8_t source[500], target[500];

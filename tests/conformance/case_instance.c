@@ -168,6 +168,36 @@ CTS_CASE_HOST(selection, a_value_outside_its_grammar_is_invalid_and_the_variable
     }
 }
 
+/* Of all parameters of backends the suite knows the grammar of one: strict mode is 0 or 1. */
+static int find_strict(struct cts *t, haly_param_info *out_info)
+{
+    uint32_t count = 0;
+    CTS_OK(haly_param_count(t->instance, &count));
+    for (uint32_t i = 0; i < count; i++) {
+        *out_info = (haly_param_info){HALY_PARAM_INFO_INIT};
+        CTS_OK(haly_param_info_get(t->instance, i, out_info));
+        const size_t length = strlen(out_info->variable);
+        if (length > 7 && strcmp(out_info->variable + length - 7, "_STRICT") == 0)
+            return 1;
+    }
+    return 0;
+}
+
+CTS_CASE_HOST(selection, a_parameter_of_the_backend_is_checked_and_named, "CFG-001 INST-002")
+{
+    static const char *const wrong[] = {"perhaps", "2", "-1", "1 ", "01"};
+    haly_param_info info;
+    if (!find_strict(t, &info))
+        cts_unsupported(t, "the backend has no parameter whose grammar the suite knows");
+    for (unsigned i = 0; i < sizeof wrong / sizeof wrong[0]; i++) {
+        haly_instance *instance = NULL;
+        const haly_status status = cts_try_instance(t, &(haly_param){info.name, wrong[i]}, 1, &instance);
+        t->failures_expected++;
+        CTS_CHECK(status == HALY_ERR_INVALID, "%s=\"%s\": %s", info.name, wrong[i], haly_status_name(status));
+        CTS_MESSAGE(info.variable);
+    }
+}
+
 CTS_CASE_HOST(selection, every_parameter_tells_its_variable_grammar_default_and_value, "CFG-001")
 {
     uint32_t count = 0;

@@ -3,6 +3,7 @@
 #define _GNU_SOURCE
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/resource.h>
 #include <unistd.h>
 
 #include "cts.h"
@@ -50,6 +51,34 @@ CASE_KERNEL(a_kernel_tells_its_arguments, "KRN-001")
     CTS_EQUAL(64, info.group[0]);
 }
 
+CASE_KERNEL(kernels_of_one_module_have_arguments_of_their_own, "KRN-001 KRN-003")
+{
+    static const struct {
+        const char *name;
+        uint32_t count, bytes;
+    } want[] = {{"is_null", 2, 16}, {"vector_add", 4, 32}, {"scale_bias", 4, 24}, {"is_null", 2, 16}};
+    haly_module *module = NULL;
+    CTS_OK(haly_module_load_file(t->context, cts_data_file(t, "cts_basic.so"), &module));
+    cts_own_module(t, module);
+    for (unsigned i = 0; i < sizeof want / sizeof want[0]; i++) {
+        haly_kernel_info info = {HALY_KERNEL_INFO_INIT};
+        haly_kernel *kernel = NULL;
+        CTS_OK(haly_kernel_get(module, want[i].name, &kernel));
+        cts_own_kernel(t, kernel);
+        CTS_OK(haly_kernel_info_get(kernel, &info));
+        CTS_TRUE(strcmp(info.name, want[i].name) == 0);
+        CTS_EQUAL(want[i].count, info.argument_count);
+        CTS_EQUAL(want[i].bytes, info.argument_bytes);
+        const char *last = (const char *)info.arguments + (size_t)(info.argument_count - 1) * info.argument_size;
+        haly_argument_info argument;
+        memcpy(&argument, last, sizeof argument);
+        CTS_CHECK(argument.offset + argument.size <= info.argument_bytes &&
+                      argument.offset + argument.size > info.argument_bytes - 8,
+                  "%s: the last of its arguments ends at byte %u of %u", want[i].name, argument.offset + argument.size,
+                  info.argument_bytes);
+    }
+}
+
 CASE_KERNEL(a_module_loads_from_memory_that_may_go_away, "KRN-002 KRN-003")
 {
     uint64_t size = 0;
@@ -68,6 +97,25 @@ CASE_KERNEL(a_module_loads_from_memory_that_may_go_away, "KRN-002 KRN-003")
     CTS_EQUAL(1, got);
     haly_kernel_release(kernel);
     haly_module_release(module);
+}
+
+CASE_KERNEL(modules_come_and_go_without_end, "KRN-002 CTX-001")
+{
+    uint64_t size = 0;
+    const uint8_t *bytes = read_file(t, "cts_basic.so", &size);
+    struct rlimit limit;
+    CTS_EQUAL(0, getrlimit(RLIMIT_NOFILE, &limit));
+    if (limit.rlim_cur > 256) /* what each would leave open shows soon */
+        limit.rlim_cur = 256;
+    CTS_EQUAL(0, setrlimit(RLIMIT_NOFILE, &limit));
+    for (unsigned round = 0; round < 300; round++) {
+        haly_module *module = NULL;
+        haly_kernel *kernel = NULL;
+        CTS_OK(load_bytes(t, bytes, size, &module));
+        CTS_OK(haly_kernel_get(module, "is_null", &kernel));
+        haly_kernel_release(kernel);
+        haly_module_release(module);
+    }
 }
 
 CASE_KERNEL(a_truncated_image_is_refused, "KRN-002 ABI-005")

@@ -23,16 +23,31 @@ CTS_CASE(memory, addresses_have_the_alignment_the_device_declares, "MEM-004")
     }
 }
 
+static void *malloc_aligned(struct cts *t, uint64_t size, uint64_t alignment)
+{
+    void *address = NULL;
+    CTS_OK(haly_malloc(t->context, size, &(haly_memory_desc){HALY_MEMORY_DESC_INIT, .alignment = alignment}, &address));
+    CTS_CHECK((uintptr_t)address % alignment == 0, "%p, of %llu bytes, is no multiple of %llu", address,
+              (unsigned long long)size, (unsigned long long)alignment);
+    return address;
+}
+
 CTS_CASE(memory, a_larger_alignment_is_honoured_up_to_2_mib, "MEM-004")
 {
+    enum { COUNT = 4 };
+    void *blocks[COUNT], *between = NULL;
+    CTS_OK(haly_malloc(t->context, 300, NULL, &between)); /* so that nothing is aligned by standing first */
     for (uint64_t alignment = 1; alignment <= 2U << 20; alignment *= 2) {
-        void *address = NULL;
-        CTS_OK(
-            haly_malloc(t->context, 100, &(haly_memory_desc){HALY_MEMORY_DESC_INIT, .alignment = alignment}, &address));
-        CTS_CHECK((uintptr_t)address % alignment == 0, "%p is no multiple of %llu", address,
-                  (unsigned long long)alignment);
-        CTS_OK(haly_free(t->context, address));
+        for (unsigned i = 0; i < COUNT; i++) /* blocks of this size that are aligned to little lie in the cache */
+            CTS_OK(haly_malloc(t->context, 100 + 3000 * (i % 2), NULL, &blocks[i]));
+        for (unsigned i = 0; i < COUNT; i++)
+            CTS_OK(haly_free(t->context, blocks[i]));
+        for (unsigned i = 0; i < COUNT; i++)
+            blocks[i] = malloc_aligned(t, 100 + 3000 * (i % 2), alignment);
+        for (unsigned i = 0; i < COUNT; i++)
+            CTS_OK(haly_free(t->context, blocks[i]));
     }
+    CTS_OK(haly_free(t->context, between));
 }
 
 CTS_CASE(memory, an_alignment_that_is_no_power_of_two_or_too_large_is_invalid, "MEM-004 ABI-005")
@@ -337,6 +352,42 @@ CTS_CASE_WITH(memory, movable_addresses_lie_in_the_contexts_window, "CTX-003 MEM
     haly_context_info later = {HALY_CONTEXT_INFO_INIT};
     CTS_OK(haly_context_info_get(t->context, &later));
     CTS_EQUAL(info.window_base, later.window_base);
+}
+
+CTS_CASE_WITH(memory, addresses_that_were_given_back_are_used_again, "CTX-003 MEM-004", 0, CTS_ONLY_MOVABLE)
+{
+    haly_context_desc desc = cts_context_desc(t);
+    const haly_memory_desc dedicated = {HALY_MEMORY_DESC_INIT, .flags = HALY_MEMORY_DEDICATED};
+    desc.window_bytes = 256ULL << 20;
+    haly_context *context = cts_context(t, &desc);
+    for (unsigned round = 0; round < 50; round++) {
+        void *address = NULL;
+        CTS_OK(haly_malloc(context, 32ULL << 20, &dedicated, &address));
+        CTS_OK(haly_free(context, address));
+    }
+}
+
+/* One kind of context is enough, and this one has address space for it whatever the device's memory is used for. */
+CTS_CASE_WITH(memory, an_allocation_beyond_4_gib_ends_where_it_ends, "MEM-001 MEM-009 COPY-003", 0, CTS_ONLY_MOVABLE)
+{
+    const uint64_t wraps = 1ULL << 32, size = wraps + 3000;
+    const uint8_t first = 0x11, second = 0x22;
+    char *address = NULL;
+    if (t->spec.memory_bytes < 2 * size || t->spec.max_allocation_bytes < size)
+        cts_unsupported(t, "the device is too small for an allocation of %llu bytes", (unsigned long long)size);
+    CTS_OK(haly_malloc(t->context, size, NULL, (void **)&address));
+    CTS_OK(haly_fill(t->stream, address, &first, 1, 3000));
+    CTS_OK(haly_fill(t->stream, address + wraps, &second, 1, 3000));
+    CTS_INVALID(haly_fill(t->stream, address + wraps, &second, 1, 3001));
+    CTS_INVALID(haly_fill(t->stream, address + size - 1, &second, 1, 2));
+    cts_sync(t, t->stream);
+    cts_expect_filled(t, address, first, 3000);
+    cts_expect_filled(t, address + wraps, second, 3000);
+    haly_memory_info info = {HALY_MEMORY_INFO_INIT};
+    CTS_OK(haly_memory_info_get(address + wraps + 7, &info));
+    CTS_EQUAL(wraps + 7, info.offset);
+    CTS_EQUAL(size, info.size);
+    CTS_OK(haly_free(t->context, address));
 }
 
 static int read_device_memory(struct cts *t, void *address)

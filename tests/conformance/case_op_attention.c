@@ -240,6 +240,14 @@ CTS_CASE_OP(operator, attention_decodes_one_token_at_any_offset, CITED)
         check_attention(t, &(struct attention){1, 1, 4, 4, 32, 64, CTS_DENSE, CTS_DENSE, 0, 1, &offsets[i], 1});
 }
 
+CTS_CASE_OP(operator, attention_sees_hundreds_of_keys, CITED)
+{
+    static const int64_t pasts[2] = {0, 700};
+    check_attention(t, &(struct attention){1, 300, 2, 1, 16, 300, CTS_DENSE, CTS_DENSE, 0, 1, &pasts[0], 1});
+    check_attention(t, &(struct attention){2, 3, 4, 2, 32, 703, CTS_DENSE, CTS_PADDED, 0, 1, &pasts[1], 1});
+    check_attention(t, &(struct attention){1, 2, 2, 2, 12, 702, CTS_STEPPED, CTS_STEPPED, 0, 1, &pasts[1], 1});
+}
+
 CTS_CASE_OP(operator, attention_appends_several_tokens_behind_earlier_ones, CITED)
 {
     const int64_t past = 9;

@@ -337,6 +337,23 @@ CTS_CASE_OP(operator, quantized_matmul_takes_x_of_any_rank_and_layout, CITED)
     }
 }
 
+/* Rows that follow each other, but not from one batch to the next. */
+CTS_CASE_OP(operator, quantized_matmul_takes_some_rows_of_each_batch, CITED)
+{
+    for (unsigned i = 0; i < 6 && cts_dtype(t, HALY_F32); i++) {
+        if (!cts_dtype(t, weight_types[i]))
+            continue;
+        cts_tensor x = cts_input(t, HALY_F32, CTS_DENSE, CTS_SHAPE(4, 5, 64), -1, 1);
+        double *values = cts_doubles(t, 4 * 3 * 64);
+        for (int64_t at = 0; at < 4 * 3 * 64; at++)
+            values[at] = x.values[at / (3 * 64) * (5 * 64) + at % (3 * 64)];
+        x.view.shape[1] = 3;
+        x.values = values;
+        x.count = 4 * 3 * 64;
+        check_quantized(t, x, cts_weight(t, weight_types[i], 21, 64), NULL, CTS_DENSE);
+    }
+}
+
 CTS_CASE_OP(operator, quantized_matmul_takes_weights_with_gaps_between_their_rows, CITED)
 {
     for (unsigned i = 0; i < 3; i++)

@@ -169,6 +169,8 @@ CTS_CASE_OP(operator, argmax_takes_the_first_of_equals, CITED)
     {
         check_argmax(t, cts_input_list(t, dtype, CTS_DENSE, CTS_SHAPE(3, 200), CTS_LIST(1, 3, 2, 3, 0)), &axis, 0);
         check_argmax(t, cts_input_list(t, dtype, CTS_DENSE, CTS_SHAPE(3, 50), CTS_LIST(-(double)INFINITY)), &axis, 0);
+        check_argmax(t, cts_input_list(t, dtype, CTS_DENSE, CTS_SHAPE(2, 3000), CTS_LIST(0, 1, 3, 2, 3, 0, 1)), &axis,
+                     0);
         check_argmax(t, cts_input_list(t, dtype, CTS_DENSE, CTS_SHAPE(64), CTS_LIST(-0.0, 0.0)), &axis, 0);
     }
 }

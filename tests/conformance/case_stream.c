@@ -175,6 +175,18 @@ CTS_CASE(stream, several_threads_may_wait_for_one_stream, "STR-003 STR-009")
     }
 }
 
+CTS_CASE(stream, a_deadline_passes_although_the_work_goes_on, "STR-009 ABI-006")
+{
+    cts_gate *gate = cts_hold(t, t->stream);
+    cts_open_later(t, gate, 1000);
+    const uint64_t start = cts_now_ns();
+    const haly_status status = haly_stream_sync(t->stream, 20000000);
+    const uint64_t waited = cts_now_ns() - start;
+    CTS_CHECK(status == HALY_TIMEOUT, "a wait of 20 ms for work of a second ended with %s after %llu ms",
+              haly_status_name(status), (unsigned long long)(waited / 1000000));
+    cts_sync(t, t->stream);
+}
+
 CTS_CASE(stream, a_thread_may_submit_while_others_wait, "STR-003")
 {
     cts_recorder *recorder = cts_recorder_new(t);
