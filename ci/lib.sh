@@ -62,16 +62,30 @@ check() {
     fi
 }
 
-# record_junit FILE: every test of a JUnit report of ctest's or halyard-cts'.
-record_junit() {
+# record_lines: tests that standard input has as "verdict TAB name TAB reason".
+record_lines() {
     local verdict name reason
-    if [ ! -s "$1" ]; then
-        fail "$(basename "$1")" "no report was written"
-        return 0
-    fi
     while IFS=$'\t' read -r verdict name reason; do
         record "$verdict" "$name" "$reason"
-    done < <(python3 "$ROOT/ci/junit.py" "$1")
+    done
+}
+
+# record_table FILE: the same from a file that must not be empty.
+record_table() {
+    if [ -s "$1" ]; then
+        record_lines <"$1"
+    else
+        fail "$(basename "$1")" "nothing was written"
+    fi
+}
+
+# record_junit FILE: every test of a JUnit report of ctest's or halyard-cts'.
+record_junit() {
+    if [ -s "$1" ]; then
+        record_lines < <(python3 "$ROOT/ci/junit.py" "$1")
+    else
+        fail "$(basename "$1")" "no report was written"
+    fi
 }
 
 # ---- building ----
