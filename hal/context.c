@@ -213,12 +213,12 @@ void haly_context_retain(haly_context *context)
     object_retain(context, HALY_OBJECT_CONTEXT);
 }
 
-/* Takes the first object of a kind out of the context; NULL when there is none left. */
+/* Takes the first object of what was a kind out of the context; NULL when there is none left. */
 static struct object *take_first(haly_context *context, uint32_t kind)
 {
     pthread_mutex_lock(&context->lock);
     struct object *object = context->objects;
-    while (object != NULL && object->kind != kind)
+    while (object != NULL && object->last_kind != kind)
         object = object->next;
     pthread_mutex_unlock(&context->lock);
     if (object != NULL)
@@ -230,7 +230,7 @@ static struct object *take_first(haly_context *context, uint32_t kind)
 static void discard_captures(haly_context *context)
 {
     for (struct object *object = context->objects; object != NULL; object = object->next)
-        if (object->kind == HALY_OBJECT_STREAM)
+        if (object->last_kind == HALY_OBJECT_STREAM)
             capture_discard((haly_stream *)object);
 }
 
@@ -265,6 +265,7 @@ static void context_destroy(struct object *object)
     haly_context *context = (haly_context *)object;
     delist(context);
     atomic_store(&object->kind, 0);
+    objects_bury(context); /* nothing may be submitted that its end does not wait for */
     if (!context_is_abandoned(context)) {
         retire_context(context, context_finish);
         return;

@@ -122,6 +122,14 @@ void object_unpublish(struct object *object)
     atomic_store_explicit(&object->kind, 0, memory_order_release);
 }
 
+void objects_bury(haly_context *context)
+{
+    pthread_mutex_lock(&context->lock);
+    for (struct object *object = context->objects; object != NULL; object = object->next)
+        object->last_kind = atomic_exchange(&object->kind, 0);
+    pthread_mutex_unlock(&context->lock);
+}
+
 void object_retain(void *handle, haly_object_kind kind)
 {
     struct object *object = handle;

@@ -29,7 +29,7 @@ struct object {
     _Atomic uint32_t kind;       /* haly_object_kind; 0 once dead */
     uint32_t generation;         /* of the process that made it: see fork.h */
     _Atomic uint32_t references; /* the caller's */
-    uint32_t reserved;
+    uint32_t last_kind;          /* of one that is dead because its context was released, which still lists it */
     uint64_t id;
     haly_context *context;          /* it belongs to, itself for a context, NULL above contexts */
     struct object *previous, *next; /* among the context's objects; under the context's lock */
@@ -86,6 +86,9 @@ void object_init(struct object *object, haly_object_kind kind, haly_context *con
  * out and marks it dead. */
 haly_status object_publish(struct object *object, const char *name);
 void object_unpublish(struct object *object);
+
+/* The context was released: all it lists is dead, and stays listed for the context's end. */
+void objects_bury(haly_context *context);
 
 /* "stream", "event", …; "object" for what is none. */
 const char *object_kind_name(uint32_t kind);

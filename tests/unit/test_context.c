@@ -109,12 +109,41 @@ static void nothing_is_submitted_once_a_context_was_abandoned(void **state)
     close_fixture(&f);
 }
 
+/* What it holds is dead at once, though it ends only when its work has. */
+static void nothing_is_submitted_once_a_context_was_released(void **state)
+{
+    (void)state;
+    struct fixture f;
+    haly_event *event = NULL;
+    uint8_t byte = 1;
+    open_fixture(&f, CAPS_ALL);
+    void *device = device_memory(&f, 64);
+    f.control->allowed = 0;
+    work(f.stream, device);
+    assert_int_equal(haly_event_create(f.context, NULL, &event), HALY_OK);
+    close_fixture(&f);
+    assert_int_equal(haly_fill(f.stream, device, &byte, 1, 64), HALY_ERR_INVALID);
+    assert_int_equal(haly_fill(f.other, device, &byte, 1, 64), HALY_ERR_INVALID);
+    assert_int_equal(haly_event_record(event, f.stream), HALY_ERR_INVALID);
+    assert_int_equal(haly_stream_sync(f.stream, 0), HALY_ERR_INVALID);
+    haly_stream_release(f.stream);
+    haly_event_release(event);
+    assert_int_equal(f.control->submitted, 1);
+    f.control->allowed = UINT64_MAX;
+    for (int i = 0; i < 20000 && f.control->is_destroyed == 0; i++)
+        usleep(1000);
+    assert_int_equal(f.control->completed, 1);
+    assert_int_equal(f.control->is_destroyed, 1);
+    assert_int_equal(f.other_control->is_destroyed, 1);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(synchronising_waits_for_every_stream_whichever_end_meanwhile),
         cmocka_unit_test(a_context_that_has_faulted_can_be_abandoned),
         cmocka_unit_test(nothing_is_submitted_once_a_context_was_abandoned),
+        cmocka_unit_test(nothing_is_submitted_once_a_context_was_released),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
