@@ -16,59 +16,8 @@
 #include "process.h"
 #include "retire.h"
 #include "service.h"
-#include "short_lock.h"
 #include "stream.h"
 #include "timeline.h"
-
-/* All live contexts of the process, for unique names, and those given up with what they held: leaked on purpose, but
- * where leak checkers and debuggers find them. */
-static struct short_lock list_lock = SHORT_LOCK_INIT;
-static haly_context *contexts, *abandoned;
-
-static haly_context *find_named(const haly_instance *instance, const char *name)
-{
-    for (haly_context *context = contexts; context != NULL; context = (haly_context *)context->object.next)
-        if (context->instance == instance && strcmp(context->object.name, name) == 0)
-            return context;
-    return NULL;
-}
-
-haly_status context_rename(haly_context *context, const char *name)
-{
-    haly_status status = HALY_OK;
-    short_lock_acquire_process(&list_lock);
-    const haly_context *holder = name[0] != '\0' ? find_named(context->instance, name) : NULL;
-    if (holder != NULL && holder != context)
-        status = FAIL(HALY_ERR_INVALID, "the name \"%s\" is taken by the context with id %llu", name,
-                      (unsigned long long)holder->object.id);
-    else
-        snprintf(context->object.name, sizeof context->object.name, "%s", name);
-    short_lock_release(&list_lock);
-    return status;
-}
-
-static void enlist(haly_context *context)
-{
-    short_lock_acquire_process(&list_lock);
-    context->object.next = (struct object *)contexts;
-    if (contexts != NULL)
-        contexts->object.previous = &context->object;
-    contexts = context;
-    short_lock_release(&list_lock);
-}
-
-static void delist(haly_context *context)
-{
-    short_lock_acquire_process(&list_lock);
-    if (context->object.previous != NULL)
-        context->object.previous->next = context->object.next;
-    else if (contexts == context)
-        contexts = (haly_context *)context->object.next;
-    if (context->object.next != NULL)
-        context->object.next->previous = context->object.previous;
-    context->object.previous = context->object.next = NULL;
-    short_lock_release(&list_lock);
-}
 
 haly_status context_check(haly_context *context)
 {
@@ -84,18 +33,6 @@ haly_error context_fault(const haly_context *context)
         return context->fault;
     return (haly_error){HALY_ERROR_INIT, .status = HALY_ERR_ABANDONED, .scope = HALY_SCOPE_CONTEXT,
                         .recovery = HALY_RECOVER_RECREATE, .message = "the context was abandoned"};
-}
-
-void context_latch(haly_context *context, const haly_error *error)
-{
-    if (error->scope < HALY_SCOPE_CONTEXT)
-        return;
-    pthread_mutex_lock(&context->lock);
-    if (context->latched == 0) {
-        context->fault = *error;
-        atomic_store_explicit(&context->latched, (uint32_t)error->status, memory_order_release);
-    }
-    pthread_mutex_unlock(&context->lock);
 }
 
 haly_status context_failure_note(haly_context *context, uint64_t serial_before, haly_status status)
@@ -203,7 +140,7 @@ haly_status haly_context_open(haly_instance *instance, const haly_context_desc *
         context_free(context);
         return HAND_ON(status);
     }
-    enlist(context);
+    context_enlist(context);
     *out_context = context;
     return HALY_OK;
 }
@@ -263,17 +200,14 @@ static void context_finish(struct object *object)
 static void context_destroy(struct object *object)
 {
     haly_context *context = (haly_context *)object;
-    delist(context);
+    context_delist(context);
     atomic_store(&object->kind, 0);
     objects_bury(context); /* nothing may be submitted that its end does not wait for */
     if (!context_is_abandoned(context)) {
         retire_context(context, context_finish);
         return;
     }
-    short_lock_acquire_process(&list_lock); /* kept whole: the device's threads may still look at it */
-    object->next = (struct object *)abandoned;
-    abandoned = context;
-    short_lock_release(&list_lock);
+    context_keep_abandoned(context); /* whole: the device's threads may still look at it */
 }
 
 void haly_context_release(haly_context *context)

@@ -40,8 +40,22 @@ struct haly_context {
     _Atomic uint32_t retiring; /* objects of it that were released and are not destroyed yet */
 };
 
+/* ---- context_list.c: all live contexts of the process ---- */
+
+void context_enlist(haly_context *context);
+void context_delist(haly_context *context);
+
+/* Keeps a context that was given up, for ever. */
+void context_keep_abandoned(haly_context *context);
+
 /* Renames a context; names are unique among the live contexts of its instance. */
 haly_status context_rename(haly_context *context, const char *name);
+
+/* Latches a fault of context scope or wider; the first one stays. Only for what the context's own backend said, or its
+ * owner: an error that came from elsewhere, through an event, concerns the stream that waited. */
+void context_latch(haly_context *context, const haly_error *error);
+
+/* ---- context.c ---- */
 
 /* HALY_OK, or the latched fault with its detail. */
 haly_status context_check(haly_context *context);
@@ -53,10 +67,6 @@ static inline bool context_is_abandoned(const haly_context *context)
 {
     return atomic_load_explicit(&context->is_abandoned, memory_order_acquire);
 }
-
-/* Latches a fault of context scope or wider; the first one stays. Only for what the context's own backend said, or its
- * owner: an error that came from elsewhere, through an event, concerns the stream that waited. */
-void context_latch(haly_context *context, const haly_error *error);
 
 static inline uint64_t context_mapping_epoch(haly_context *context)
 {
