@@ -91,7 +91,7 @@ static haly_status open_backend(haly_context *context, const haly_context_desc *
     const struct params *scope = param_scope(instance_params(context->instance));
     const haly_status status = context->backend->context_open(context->device->block, context->block, &backend_desc);
     param_scope(scope);
-    return status == HALY_OK ? HALY_OK : backend_failed(context->device->backend->name, serial, status);
+    return status == HALY_OK ? HALY_OK : context_failed(context, serial, status);
 }
 
 static haly_status context_start(haly_context *context, const haly_context_desc *desc)
@@ -133,6 +133,7 @@ haly_status haly_context_open(haly_instance *instance, const haly_context_desc *
     ENTRY(checked.device, HALY_OBJECT_DEVICE);
     if (checked.device->instance != instance)
         return FAIL(HALY_ERR_INVALID, "haly_context_desc.device belongs to another instance");
+    TRY(context_check_device(checked.device));
     TRY(context_allocate(instance, checked.device, checked.flags, &context));
     haly_instance_retain(instance);
     const haly_status status = context_start(context, &checked);
@@ -220,11 +221,7 @@ haly_status haly_context_abandon(haly_context *context)
 {
     PUT_OFF_CANCELLATION();
     ENTRY(context, HALY_OBJECT_CONTEXT);
-    pthread_mutex_lock(&context->lock); /* so that no fault is latched in between */
-    const bool was_abandoned = atomic_exchange(&context->is_abandoned, true);
-    atomic_store_explicit(&context->latched, HALY_ERR_ABANDONED, memory_order_release);
-    pthread_mutex_unlock(&context->lock);
-    if (was_abandoned)
+    if (!context_latch_abandoned(context))
         return HALY_OK;
     service_wake(context);
     context->backend->context_abandon(context->block);

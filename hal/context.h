@@ -51,9 +51,19 @@ void context_keep_abandoned(haly_context *context);
 /* Renames a context; names are unique among the live contexts of its instance. */
 haly_status context_rename(haly_context *context, const char *name);
 
-/* Latches a fault of context scope or wider; the first one stays. Only for what the context's own backend said, or its
- * owner: an error that came from elsewhere, through an event, concerns the stream that waited. */
+/* Latches a fault of context scope or wider in all contexts that it reaches; the first one stays. Only for what the
+ * context's own backend said, or its owner: an error that came from elsewhere, through an event, concerns the stream
+ * that waited. */
 void context_latch(haly_context *context, const haly_error *error);
+
+/* The same for one that is given up, whatever it has latched before. False: it was given up before. */
+bool context_latch_abandoned(haly_context *context);
+
+/* HALY_OK, or with its detail a fault that reaches every context on the device until the process is restarted. */
+haly_status context_check_device(const haly_device *device);
+
+/* In a child of fork. */
+void contexts_forked(void);
 
 /* ---- context.c ---- */
 

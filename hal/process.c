@@ -14,6 +14,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "context.h"
 #include "loader.h"
 #include "log.h"
 #include "object.h"
@@ -86,6 +87,7 @@ static void stay_mapped(void)
 static void begin_generation(void)
 {
     log_forked();
+    contexts_forked();
     loader_forked();
     retire_forked();
     services_forked();

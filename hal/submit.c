@@ -130,7 +130,12 @@ haly_status stream_issue(haly_stream *stream, const void *records, uint64_t byte
     const haly_status status = context->backend->submit(stream->block, records, bytes, first_sequence, out_accepted);
     if (*out_accepted > 0)
         atomic_store_explicit(&stream->timeline->issued, first_sequence + *out_accepted - 1, memory_order_release);
-    return status == HALY_OK ? HALY_OK : context_failed(context, serial, status);
+    if (LIKELY(status == HALY_OK))
+        return HALY_OK;
+    context_failure_note(context, serial, status);
+    if (error_detail()->scope >= HALY_SCOPE_STREAM)
+        timeline_fail(stream->timeline, first_sequence + *out_accepted, error_detail());
+    return status;
 }
 
 /* Gives record commands their place, before anybody can wait for them, and resolves all. */

@@ -89,16 +89,29 @@ static void reader_leave(struct timeline *timeline)
     atomic_fetch_sub(&timeline->readers, 1);
 }
 
-/* Asks the backend, by the event where there is one, else by the stream. Failures reach whom they concern elsewhere. */
+/* The backend returned a failure for the stream: latched, or kept as the stream's, as far as it reaches. */
+static haly_status backend_refused(struct timeline *timeline, uint64_t serial, haly_status status)
+{
+    context_failure_note(timeline->context, serial, status);
+    if (error_detail()->scope == HALY_SCOPE_STREAM)
+        timeline_fail(timeline, atomic_load(&timeline->completed) + 1, error_detail());
+    return status;
+}
+
+/* Asks the backend, by the event where there is one, else by the stream. A failure reaches whom it concerns, and says
+ * nothing of how far the stream has come. */
 static bool ask_backend(struct timeline *timeline, void *block, uint64_t sequence, void *event)
 {
     const haly_backend_table *backend = timeline->context->backend;
     const haly_error before = *error_detail();
+    const uint64_t serial = error_serial();
     uint64_t completed = sequence;
     const haly_status status = event != NULL ? backend->event_query(event) : backend->stream_query(block, &completed);
     if (status == HALY_OK)
         timeline_complete(timeline, completed);
-    else
+    else if (status != HALY_NOT_READY)
+        backend_refused(timeline, serial, status);
+    if (status != HALY_OK)
         *error_detail() = before;
     return timeline_is_known_finished(timeline, sequence);
 }
@@ -158,7 +171,7 @@ haly_status timeline_event_wait(struct timeline *timeline, uint64_t sequence, vo
         if (status == HALY_OK || timeline_event_has_finished(timeline, sequence, event))
             return HALY_OK;
         if (status != HALY_TIMEOUT)
-            return context_failed(context, serial, status);
+            return backend_refused(timeline, serial, status);
         if (left == 0)
             return HALY_TIMEOUT;
         if (process_is_shutting_down())

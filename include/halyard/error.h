@@ -51,8 +51,8 @@ typedef enum haly_error_scope {
     HALY_SCOPE_CALL = 0,    /**< this call alone */
     HALY_SCOPE_STREAM = 1,  /**< the stream and what depends on it */
     HALY_SCOPE_CONTEXT = 2, /**< every object of the context */
-    HALY_SCOPE_DEVICE = 3,  /**< every context on the device */
-    HALY_SCOPE_PROCESS = 4, /**< every use of the backend in this process */
+    HALY_SCOPE_DEVICE = 3,  /**< every context on the device, of any instance */
+    HALY_SCOPE_PROCESS = 4, /**< every context of the backend in this process */
     HALY_ERROR_SCOPE_MAX_ENUM = 0x7fffffff
 } haly_error_scope;
 
@@ -61,7 +61,7 @@ typedef enum haly_error_recovery {
     HALY_RECOVER_NONE = 0,     /**< correct the call, or go without */
     HALY_RECOVER_RETRY = 1,    /**< the same call may succeed later, for example after freeing memory */
     HALY_RECOVER_RECREATE = 2, /**< release and create again what the scope names */
-    HALY_RECOVER_RESTART = 3,  /**< restart the process */
+    HALY_RECOVER_RESTART = 3,  /**< restart the process: until then no context opens within the scope */
     HALY_ERROR_RECOVERY_MAX_ENUM = 0x7fffffff
 } haly_error_recovery;
 

@@ -50,6 +50,7 @@ static pthread_mutex_t lock;
 static const haly_backend_param params[] = {
     {"caps", "number", "653", "capability bits of the device"},
     {"memory", "number", "1073741824", "bytes of device memory"},
+    {"devices", "number", "1", "how many there are"},
 };
 
 static int64_t now(void)
@@ -61,13 +62,13 @@ static int64_t now(void)
 
 static haly_status probe(haly_backend_probe *out_probe)
 {
-    out_probe->device_count = 1;
+    out_probe->device_count = (uint32_t)strtoul(core->param("manual", "devices"), NULL, 10);
     return HALY_OK;
 }
 
 static haly_status device_count(uint32_t *out_count)
 {
-    *out_count = 1;
+    *out_count = (uint32_t)strtoul(core->param("manual", "devices"), NULL, 10);
     return HALY_OK;
 }
 
@@ -151,6 +152,7 @@ static haly_status stream_create(void *context, void *stream, const haly_stream_
         return core->fail(HALY_ERR_HOST_OOM, HALY_SCOPE_CALL, HALY_RECOVER_RETRY, 0, NULL, "no memory");
     made->control.allowed = atomic_exchange(&manual_device.allow_new_stream, UINT64_MAX);
     made->control.refuse_after = UINT64_MAX;
+    made->control.fail_recovery = HALY_RECOVER_RECREATE;
     made->token = token;
     manual_device.latest = &made->control;
     if (atomic_exchange(&manual_device.fail_new_stream, 0) != 0) {
@@ -206,8 +208,8 @@ static int run(struct manual_stream *stream, struct pending *pending)
     if (pending->sequence == stream->control.fail_at) {
         const haly_error_scope scope = (haly_error_scope)stream->control.fail_scope;
         pthread_mutex_unlock(&lock);
-        core->stream_failed(stream->token, pending->sequence, HALY_ERR_DEVICE_FAULT, scope, HALY_RECOVER_RECREATE, 719,
-                            "planted failure");
+        core->stream_failed(stream->token, pending->sequence, HALY_ERR_DEVICE_FAULT, scope,
+                            (haly_error_recovery)stream->control.fail_recovery, 719, "planted failure");
         pthread_mutex_lock(&lock);
         return 1;
     }
@@ -260,9 +262,17 @@ static void pump(struct manual_stream *stream)
     }
 }
 
+static haly_status answer_failure(const struct manual_stream *stream)
+{
+    return core->fail(HALY_ERR_DEVICE_FAULT, (haly_error_scope)stream->control.answer_scope, HALY_RECOVER_RECREATE, 720,
+                      "planted answer", "the device does not answer");
+}
+
 static haly_status stream_query(void *stream, uint64_t *out_completed)
 {
     struct manual_stream *manual = ((struct stream_block *)stream)->stream;
+    if (manual->control.answer_scope != 0)
+        return answer_failure(manual);
     pthread_mutex_lock(&lock);
     pump(manual);
     *out_completed = manual->control.completed;
@@ -274,6 +284,8 @@ static haly_status wait_until(struct manual_stream *stream, uint64_t sequence, u
 {
     const int64_t start = now();
     for (;;) {
+        if (stream->control.answer_scope != 0)
+            return answer_failure(stream);
         pthread_mutex_lock(&lock);
         pump(stream);
         const int is_done = stream->control.completed >= sequence;
@@ -395,7 +407,7 @@ static const haly_backend_table table = {
     .name = "manual",
     .version = "1.0.0",
     .params = params,
-    .param_count = 2,
+    .param_count = sizeof params / sizeof *params,
     .segment_size = sizeof(struct segment_block),
     .stream_size = sizeof(struct stream_block),
     .event_size = sizeof(struct event_block),

@@ -11,17 +11,19 @@
 
 /* What a test sees and sets. */
 struct manual_control {
-    _Atomic uint64_t allowed;      /* commands up to this sequence may run; UINT64_MAX at first */
-    _Atomic uint64_t completed;    /* the last that ran */
-    _Atomic uint64_t fail_at;      /* this command fails instead of running; 0: none */
-    _Atomic uint32_t fail_scope;   /* haly_error_scope of that failure */
-    _Atomic uint64_t refuse_after; /* submit accepts this many records more, then fails; UINT64_MAX at first */
-    _Atomic uint32_t refuse_scope; /* haly_error_scope of that failure */
-    _Atomic uint64_t submitted;    /* records accepted */
-    _Atomic uint64_t refusals;     /* submits that were refused */
-    _Atomic uint32_t hold_submit;  /* while set, submit does not come back */
-    _Atomic uint32_t held;         /* submits inside that */
-    _Atomic uint32_t is_destroyed; /* what tests see of it stays readable */
+    _Atomic uint64_t allowed;       /* commands up to this sequence may run; UINT64_MAX at first */
+    _Atomic uint64_t completed;     /* the last that ran */
+    _Atomic uint64_t fail_at;       /* this command fails instead of running; 0: none */
+    _Atomic uint32_t fail_scope;    /* haly_error_scope of that failure */
+    _Atomic uint32_t fail_recovery; /* its haly_error_recovery; RECREATE at first */
+    _Atomic uint32_t answer_scope;  /* not 0: asking and waiting fail with this haly_error_scope */
+    _Atomic uint64_t refuse_after;  /* submit accepts this many records more, then fails; UINT64_MAX at first */
+    _Atomic uint32_t refuse_scope;  /* haly_error_scope of that failure */
+    _Atomic uint64_t submitted;     /* records accepted */
+    _Atomic uint64_t refusals;      /* submits that were refused */
+    _Atomic uint32_t hold_submit;   /* while set, submit does not come back */
+    _Atomic uint32_t held;          /* submits inside that */
+    _Atomic uint32_t is_destroyed;  /* what tests see of it stays readable */
 };
 
 /* Of all contexts; the native handle of each. */

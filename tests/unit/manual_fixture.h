@@ -49,14 +49,22 @@ static inline struct manual_device *device_of(haly_context *context)
     return native.handle;
 }
 
-static inline haly_instance *open_instance(const char *caps)
+static inline haly_instance *open_instance_with(const char *caps, const char *devices)
 {
-    const haly_param params[] = {{"backend", "manual"}, {"backend_path", MANUAL_BACKEND_DIR}, {"manual.caps", caps}};
-    const haly_instance_desc desc = {HALY_INSTANCE_DESC_INIT, .params = params, .param_count = 3,
+    const haly_param params[] = {{"backend", "manual"},
+                                 {"backend_path", MANUAL_BACKEND_DIR},
+                                 {"manual.caps", caps},
+                                 {"manual.devices", devices}};
+    const haly_instance_desc desc = {HALY_INSTANCE_DESC_INIT, .params = params, .param_count = 4,
                                      .param_size = sizeof *params};
     haly_instance *instance = NULL;
     assert_ok(haly_instance_create(&desc, &instance));
     return instance;
+}
+
+static inline haly_instance *open_instance(const char *caps)
+{
+    return open_instance_with(caps, "1");
 }
 
 static inline void open_fixture(struct fixture *f, const char *caps)

@@ -100,6 +100,147 @@ static void a_fault_that_a_call_returns_latches_the_context(void **state)
     close_fixture(&f);
 }
 
+/* Two devices: a context on each, and a third one of another instance on the first. */
+struct contexts {
+    haly_instance *instances[2];
+    haly_context *failing, *beside, *elsewhere;
+    haly_stream *stream;
+    struct manual_control *control;
+};
+
+static haly_context *open_on(haly_instance *instance, uint32_t index)
+{
+    haly_device *device = NULL;
+    haly_device_spec spec = {HALY_DEVICE_SPEC_INIT};
+    haly_context *context = NULL;
+    for (uint32_t i = 0; i < 2; i++) {
+        assert_int_equal(haly_device_get(instance, i, &device), HALY_OK);
+        assert_int_equal(haly_device_spec_get(device, &spec), HALY_OK);
+        if (spec.index == index)
+            break;
+    }
+    const haly_context_desc desc = {HALY_CONTEXT_DESC_INIT, .device = device};
+    return haly_context_open(instance, &desc, &context) == HALY_OK ? context : NULL;
+}
+
+static void open_contexts(struct contexts *c)
+{
+    for (int i = 0; i < 2; i++)
+        c->instances[i] = open_instance_with(CAPS_ALL, "2");
+    c->failing = open_on(c->instances[0], 0);
+    c->beside = open_on(c->instances[1], 0);
+    c->elsewhere = open_on(c->instances[0], 1);
+    assert_int_equal(haly_stream_create(c->failing, NULL, &c->stream), HALY_OK);
+    c->control = control_of(c->stream);
+}
+
+static void close_contexts(struct contexts *c)
+{
+    haly_context_release(c->failing);
+    haly_context_release(c->beside);
+    haly_context_release(c->elsewhere);
+    for (int i = 0; i < 2; i++)
+        haly_instance_release(c->instances[i]);
+}
+
+static void plant_fault(struct contexts *c, haly_error_scope scope, haly_error_recovery recovery)
+{
+    void *device = NULL;
+    assert_int_equal(haly_malloc(c->failing, 64, NULL, &device), HALY_OK);
+    c->control->fail_at = 1;
+    c->control->fail_scope = scope;
+    c->control->fail_recovery = recovery;
+    work(c->stream, device);
+    assert_int_equal(haly_stream_sync(c->stream, SECOND), HALY_ERR_DEVICE_FAULT);
+}
+
+static void a_fault_of_a_device_reaches_all_contexts_on_it(void **state)
+{
+    (void)state;
+    struct contexts c;
+    void *memory = NULL;
+    open_contexts(&c);
+    plant_fault(&c, HALY_SCOPE_DEVICE, HALY_RECOVER_RECREATE);
+    assert_int_equal(status_of(c.failing), HALY_ERR_DEVICE_FAULT);
+    assert_int_equal(status_of(c.beside), HALY_ERR_DEVICE_FAULT);
+    assert_int_equal(haly_malloc(c.beside, 64, NULL, &memory), HALY_ERR_DEVICE_FAULT);
+    assert_int_equal(last_error().scope, HALY_SCOPE_DEVICE);
+    assert_int_equal(last_error().native_code, 719);
+    assert_int_equal(status_of(c.elsewhere), HALY_OK);
+    haly_context *fresh = open_on(c.instances[1], 0); /* created again, as the recovery says */
+    assert_non_null(fresh);
+    assert_int_equal(status_of(fresh), HALY_OK);
+    haly_context_release(fresh);
+    close_contexts(&c);
+}
+
+static void a_fault_of_the_process_reaches_all_contexts_of_the_backend(void **state)
+{
+    (void)state;
+    struct contexts c;
+    open_contexts(&c);
+    plant_fault(&c, HALY_SCOPE_PROCESS, HALY_RECOVER_RECREATE);
+    assert_int_equal(status_of(c.beside), HALY_ERR_DEVICE_FAULT);
+    assert_int_equal(status_of(c.elsewhere), HALY_ERR_DEVICE_FAULT);
+    close_contexts(&c);
+}
+
+/* Behind all others of its kind: the device is lost to this process. */
+static void no_context_opens_where_only_a_restart_helps(void **state)
+{
+    (void)state;
+    struct contexts c;
+    open_contexts(&c);
+    plant_fault(&c, HALY_SCOPE_DEVICE, HALY_RECOVER_RESTART);
+    assert_null(open_on(c.instances[1], 0));
+    assert_int_equal(last_error().status, HALY_ERR_DEVICE_FAULT);
+    assert_int_equal(last_error().recovery, HALY_RECOVER_RESTART);
+    haly_context *fresh = open_on(c.instances[1], 1);
+    assert_non_null(fresh);
+    haly_context_release(fresh);
+    close_contexts(&c);
+}
+
+static void a_failure_that_a_query_returns_reaches_as_far_as_it_says(void **state)
+{
+    (void)state;
+    struct fixture f;
+    open_fixture(&f, CAPS_ALL);
+    f.control->allowed = 0;
+    work(f.stream, device_memory(&f, 64));
+    assert_int_equal(haly_stream_wait(f.other, record(f.context, f.stream)), HALY_OK);
+    f.control->answer_scope = HALY_SCOPE_STREAM;
+    assert_int_equal(haly_stream_query(f.stream), HALY_ERR_DEVICE_FAULT);
+    assert_int_equal(last_error().native_code, 720);
+    assert_int_equal(last_error().stream_id, haly_object_id(f.stream));
+    assert_int_equal(haly_stream_query(f.other), HALY_ERR_DEVICE_FAULT);
+    assert_int_equal(status_of(f.context), HALY_OK);
+    f.control->answer_scope = HALY_SCOPE_CONTEXT;
+    assert_int_equal(haly_stream_sync(f.stream, SECOND), HALY_ERR_DEVICE_FAULT);
+    assert_int_equal(status_of(f.context), HALY_ERR_DEVICE_FAULT);
+    f.control->answer_scope = 0;
+    f.control->allowed = UINT64_MAX;
+    close_fixture(&f);
+}
+
+static void a_failure_that_a_submit_returns_reaches_as_far_as_it_says(void **state)
+{
+    (void)state;
+    struct fixture f;
+    const uint8_t byte = 1;
+    open_fixture(&f, CAPS_ALL);
+    void *device = device_memory(&f, 64);
+    work(f.stream, device);
+    f.control->refuse_after = 0;
+    f.control->refuse_scope = HALY_SCOPE_STREAM;
+    assert_int_equal(haly_fill(f.stream, device, &byte, 1, 64), HALY_ERR_RESOURCE_EXHAUSTED);
+    assert_int_equal(haly_stream_query(f.stream), HALY_ERR_RESOURCE_EXHAUSTED);
+    assert_int_equal(last_error().first_sequence, 2);
+    assert_int_equal(haly_stream_query(f.other), HALY_OK);
+    assert_int_equal(status_of(f.context), HALY_OK);
+    close_fixture(&f);
+}
+
 static haly_status fail_with_7(void *user, haly_status status)
 {
     (void)user, (void)status;
@@ -204,9 +345,14 @@ int main(void)
         cmocka_unit_test(abandoning_a_context_fails_only_the_streams_of_another_that_waited_for_it),
         cmocka_unit_test(a_fault_of_a_context_fails_only_the_streams_of_another_that_waited_for_it),
         cmocka_unit_test(a_fault_that_a_call_returns_latches_the_context),
+        cmocka_unit_test(a_fault_of_a_device_reaches_all_contexts_on_it),
+        cmocka_unit_test(a_fault_of_the_process_reaches_all_contexts_of_the_backend),
+        cmocka_unit_test(a_failure_that_a_query_returns_reaches_as_far_as_it_says),
+        cmocka_unit_test(a_failure_that_a_submit_returns_reaches_as_far_as_it_says),
         cmocka_unit_test(a_stream_that_waited_for_many_hears_of_the_first_of_them),
         cmocka_unit_test(a_refusal_does_not_come_before_its_turn),
         cmocka_unit_test(a_refused_deferred_command_is_offered_again_when_its_turn_comes),
+        cmocka_unit_test(no_context_opens_where_only_a_restart_helps),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
