@@ -75,10 +75,15 @@ static inline void adopt(struct allocator *allocator, struct chunk *chunk, uint6
         if (PLANTED_OR(reused_block_forgets_its_stream, chunk->sequence > chunk->pool->completed, false) &&
             own != NULL) {
             order = own;
-            own->references++;
-            chunk->sequence = timeline_submitted(own->timeline);
+            chunk->sequence = timeline_submitted(request->timeline);
         }
     }
+    if (UNLIKELY(request->keeps_pool && order == NULL)) {
+        order = own;
+        chunk->sequence = 0; /* nothing unfinished uses it */
+    }
+    if (order != NULL)
+        order->references++;
     chunk->pool = order;
     chunk->flags = (uint8_t)request->flags;
     chunk->detail = NULL;
@@ -139,8 +144,8 @@ static struct chunk *take_from_others(struct allocator *allocator, struct timeli
                                       const struct chunk_request *fit)
 {
     struct chunk *chunk = NULL;
-    if (pool_get(allocator, timeline) == NULL)
-        return NULL;
+    if (pool_find(allocator, timeline) == NULL)
+        return NULL; /* what it uses meanwhile could not be noted */
     for (uint32_t i = 0; i < allocator->pool_count && chunk == NULL; i++) {
         struct free_pool *pool = allocator->pools[i];
         if (pool->timeline == timeline || pool->bytes == 0)
@@ -302,9 +307,46 @@ static bool alloc_last(struct allocator *allocator, const struct allocation *req
     return chunk != NULL;
 }
 
+/* alloc_slowly() with the stream's own pool held: it must not go, empty as it is, while the lock is let go of. */
+static haly_status alloc_holding(struct allocator *allocator, struct free_pool *own, const struct allocation *request,
+                                 const struct chunk_request *fit, struct chunk **out_chunk)
+{
+    if (own != NULL)
+        own->references++;
+    const haly_status status = alloc_slowly(allocator, request, fit, out_chunk);
+    if (status == HALY_OK)
+        adopt(allocator, *out_chunk, chunk_bytes(*out_chunk), request, own);
+    if (own != NULL)
+        pool_release(own);
+    return status;
+}
+
+/* Under the lock. */
+static haly_status alloc_locked(struct allocator *allocator, const struct allocation *request,
+                                const struct chunk_request *fit, struct chunk **out_chunk)
+{
+    struct free_pool *own = request->timeline != NULL ? pool_find(allocator, request->timeline) : NULL;
+    allocator->counters.malloc_calls++;
+    if (UNLIKELY(request->keeps_pool && own == NULL)) {
+        own = pool_get(allocator, request->timeline);
+        if (own == NULL)
+            return fail_host_oom("a stream's freed memory", sizeof *own);
+    }
+    if (LIKELY((request->flags & HALY_MEMORY_DEDICATED) == 0))
+        *out_chunk = take_same(allocator, own, fit);
+    if (LIKELY(*out_chunk != NULL)) {
+        allocator->counters.cache_hits++;
+        adopt(allocator, *out_chunk, chunk_bytes(*out_chunk), request, own);
+        return HALY_OK;
+    }
+    if (own == NULL && request->timeline != NULL)
+        own = pool_get(allocator, request->timeline); /* NULL: does without what other streams freed */
+    return alloc_holding(allocator, own, request, fit, out_chunk);
+}
+
 haly_status allocator_alloc(struct allocator *allocator, const struct allocation *request, void **out_address)
 {
-    haly_status status = HALY_OK;
+    struct chunk *chunk = NULL;
     if (LIKELY(alloc_last(allocator, request, out_address)))
         return HALY_OK;
     struct chunk_request fit = {
@@ -318,21 +360,9 @@ haly_status allocator_alloc(struct allocator *allocator, const struct allocation
     if (fit.alignment < allocator->alignment)
         fit.alignment = allocator->alignment;
     short_lock_acquire(&allocator->lock);
-    allocator->counters.malloc_calls++;
-    struct free_pool *own = request->timeline != NULL ? pool_find(allocator, request->timeline) : NULL;
-    struct chunk *chunk = NULL;
-    if (LIKELY((request->flags & HALY_MEMORY_DEDICATED) == 0))
-        chunk = take_same(allocator, own, &fit);
-    if (LIKELY(chunk != NULL)) {
-        allocator->counters.cache_hits++;
-    } else {
-        status = alloc_slowly(allocator, request, &fit, &chunk);
-        own = request->timeline != NULL ? pool_find(allocator, request->timeline) : NULL;
-    }
-    if (LIKELY(chunk != NULL)) {
-        adopt(allocator, chunk, chunk_bytes(chunk), request, own);
+    const haly_status status = alloc_locked(allocator, request, &fit, &chunk);
+    if (LIKELY(status == HALY_OK))
         *out_address = (void *)(uintptr_t)chunk_address(chunk);
-    }
     unlock(allocator);
     return status;
 }
@@ -512,21 +542,6 @@ haly_status allocator_note_use(struct allocator *allocator, struct chunk *chunk,
         use->sequence = sequence;
     unlock(allocator);
     return use != NULL ? HALY_OK : fail_host_oom("the use of an allocation", sizeof *use);
-}
-
-haly_status allocator_prepare(struct allocator *allocator, struct timeline *timeline)
-{
-    short_lock_acquire(&allocator->lock);
-    const bool is_there = pool_get(allocator, timeline) != NULL;
-    unlock(allocator);
-    return is_there ? HALY_OK : fail_host_oom("a stream's freed memory", sizeof(struct free_pool));
-}
-
-void allocator_reclaim(struct allocator *allocator)
-{
-    short_lock_acquire(&allocator->lock);
-    pending_reclaim(allocator);
-    unlock(allocator);
 }
 
 uint32_t allocator_trim(struct allocator *allocator, uint64_t keep_bytes)

@@ -64,6 +64,7 @@ struct allocation {
     uint32_t flags;            /* HALY_MEMORY_…, or ALLOCATION_OF_GRAPH */
     struct timeline *timeline; /* in whose order; NULL: for anybody at once */
     uint64_t deadline;         /* how long to wait for pending frees; only without a timeline */
+    bool keeps_pool;           /* only with one: freeing it in that order will not fail for want of memory */
 };
 
 /* What few allocations have. Made on first need, freed with the allocation. */
@@ -101,9 +102,6 @@ haly_status allocator_note_use(struct allocator *allocator, struct chunk *chunk,
  * exhausted (*out_status says which). */
 struct chunk_detail *allocator_detail(struct allocator *allocator, struct chunk *chunk, haly_status *out_status);
 
-/* Makes what has finished ready: asks the timelines. */
-void allocator_reclaim(struct allocator *allocator);
-
 /* Gives idle segments back, as long as at least `keep_bytes` stay cached. Returns how many. */
 uint32_t allocator_trim(struct allocator *allocator, uint64_t keep_bytes);
 
@@ -112,9 +110,6 @@ void allocator_stats(struct allocator *allocator, struct allocator_counters *out
 
 /* A stream has ended: all of its work has finished. Calls no backend. */
 void allocator_timeline_ended(struct allocator *allocator, const struct timeline *timeline);
-
-/* Makes sure that frees in the order of a stream will find their pool. */
-haly_status allocator_prepare(struct allocator *allocator, struct timeline *timeline);
 
 /* ---- between allocator.c and pending.c, under the lock ---- */
 

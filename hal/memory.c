@@ -396,12 +396,12 @@ haly_status haly_memory_trim(haly_context *context, uint64_t keep_bytes)
 haly_status memory_alloc_ordered(haly_context *context, struct timeline *timeline, uint64_t size, void **out_address)
 {
     struct allocator *allocator = &context->memory->device;
-    const struct allocation request = {.size = size, .timeline = timeline};
+    /* Nobody checks the free. */
+    const struct allocation request = {.size = size, .timeline = timeline, .keeps_pool = true};
     if (size == 0) {
         *out_address = NULL;
         return HALY_OK;
     }
-    TRY(allocator_prepare(allocator, timeline)); /* so that the free, which nobody checks, finds its pool */
     return allocator_alloc(allocator, &request, out_address);
 }
 

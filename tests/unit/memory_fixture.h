@@ -37,6 +37,8 @@ struct fake {
     _Atomic uint32_t misplaces;       /* puts segments where they must not be */
     _Atomic uint32_t calls_are_fatal; /* the context was abandoned */
     const char *_Atomic foreign;      /* one address that is the vendor's */
+    void (*on_query)(void *user);     /* happens within every query of a stream, until it says so itself */
+    void *user;
 };
 static struct fake fake;
 
@@ -183,6 +185,8 @@ static inline void fake_stream_destroy(void *stream)
 static inline haly_status fake_stream_query(void *stream, uint64_t *out_completed)
 {
     fake_called();
+    if (fake.on_query != NULL)
+        fake.on_query(fake.user);
     *out_completed = ((struct fake_stream *)stream)->completed;
     return HALY_OK;
 }

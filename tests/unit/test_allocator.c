@@ -187,6 +187,44 @@ static void a_stream_that_waited_may_have_what_another_freed(void **state)
     fixture_close(f);
 }
 
+/* What another thread may do while the allocator asks a stream without its lock. */
+static void look_at_statistics(void *user)
+{
+    fake.on_query = NULL;
+    fixture_stats(user);
+    fake.on_query = look_at_statistics;
+}
+
+/* Beyond sixteen pools, those with nothing in them are dropped, except for the one that is just being served. */
+static void memory_had_from_another_stream_stays_in_order_though_pools_are_dropped(void **state)
+{
+    struct fixture *f = fixture_open(NATIVE, 0, GIB, 8 * MIB);
+    haly_stream *a = fixture_stream(f, 20), *b = fixture_stream(f, 21), *c = fixture_stream(f, 22);
+    void *address = NULL;
+    (void)state;
+    for (uint32_t i = 0; i < 17; i++) {
+        haly_stream *other = fixture_stream(f, i);
+        void *held = take_async(other, KIB);
+        stream_work(other);
+        assert_ok(haly_free_async(other, held));
+    }
+    void *only = take_async(b, 5 * MIB);
+    stream_work(b);
+    assert_ok(haly_free_async(b, only));
+    assert_ok(timeline_note_wait(a->timeline, b->timeline, timeline_submitted(b->timeline)));
+    stream_work(a);
+    fake.on_query = look_at_statistics;
+    fake.user = f;
+    assert_ptr_equal(take_async(a, 5 * MIB), only);
+    fake.on_query = NULL;
+    assert_ok(haly_free_async(c, only));
+    assert_fails(haly_malloc_async(c, 5 * MIB, NULL, &address), HALY_ERR_DEVICE_OOM, "asked");
+    stream_finish_all(a);
+    stream_finish_all(b);
+    assert_ptr_equal(take_async(c, 5 * MIB), only);
+    fixture_close(f);
+}
+
 static void used_on_holds_memory_back(void **state)
 {
     struct fixture *f = open_plain();
@@ -530,6 +568,7 @@ int main(void)
         cmocka_unit_test(free_async_serves_the_same_stream_at_once_and_nobody_else),
         cmocka_unit_test(free_async_memory_is_cut_and_merged_in_stream_order),
         cmocka_unit_test(a_stream_that_waited_may_have_what_another_freed),
+        cmocka_unit_test(memory_had_from_another_stream_stays_in_order_though_pools_are_dropped),
         cmocka_unit_test(used_on_holds_memory_back),
         cmocka_unit_test(used_on_is_forgotten_by_whoever_gets_the_memory_next),
         cmocka_unit_test(memory_freed_on_a_stream_that_is_not_behind_its_own_waits_for_both),

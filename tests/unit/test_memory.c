@@ -522,6 +522,28 @@ static void the_cores_own_memory_follows_stream_order(void **state)
     fixture_close(f);
 }
 
+static void the_cores_own_memory_keeps_its_streams_pool(void **state)
+{
+    struct fixture *f = open_plain();
+    struct timeline *timeline = fixture_stream(f, 20)->timeline;
+    void *address = NULL;
+    (void)state;
+    assert_ok(memory_alloc_ordered(f->context, timeline, MIB, &address));
+    for (uint32_t i = 0; i < 18; i++) { /* so many pools that empty ones are dropped */
+        haly_stream *other = fixture_stream(f, i);
+        void *held = NULL;
+        assert_ok(haly_malloc_async(other, KIB, NULL, &held));
+        stream_work(other);
+        assert_ok(haly_free_async(other, held));
+    }
+    fixture_stats(f);
+    assert_non_null(pool_find(&f->context->memory->device, timeline));
+    memory_free_ordered(f->context, timeline, address);
+    fixture_stats(f);
+    assert_null(pool_find(&f->context->memory->device, timeline));
+    fixture_close(f);
+}
+
 static void an_abandoned_context_never_calls_the_backend(void **state)
 {
     static struct fixture *f; /* leaked, so it must stay reachable */
@@ -564,6 +586,7 @@ int main(void)
         cmocka_unit_test(pinned_memory_is_cached_and_counted),
         cmocka_unit_test(registered_ranges_do_not_overlap),
         cmocka_unit_test(the_cores_own_memory_follows_stream_order),
+        cmocka_unit_test(the_cores_own_memory_keeps_its_streams_pool),
         cmocka_unit_test(an_abandoned_context_never_calls_the_backend),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
