@@ -32,7 +32,7 @@ void memory_delist(struct memory *memory)
         *link = memory->next;
     short_lock_release(&memories_lock);
     while (atomic_load_explicit(&memory->visitors, memory_order_acquire) != 0)
-        sched_yield(); /* they are inside one call of the backend's pointer_info */
+        sched_yield(); /* they look at one address */
 }
 
 static uint64_t chunk_requested(struct chunk *chunk)
@@ -149,6 +149,64 @@ void *memory_translate(haly_context *context, const void *address)
     return (void *)(uintptr_t)((uint64_t)(uintptr_t)address - segment->base + segment->native);
 }
 
+static void visit(struct memory *memory)
+{
+    atomic_fetch_add_explicit(&memory->visitors, 1, memory_order_relaxed);
+}
+
+static void visit_end(struct memory *memory)
+{
+    atomic_fetch_sub_explicit(&memory->visitors, 1, memory_order_release);
+}
+
+/* The index-th open memory, visited: it stays open until the visit ends. */
+static struct memory *visit_nth(uint32_t index)
+{
+    short_lock_acquire_process(&memories_lock);
+    struct memory *memory = memories;
+    while (memory != NULL && index-- > 0)
+        memory = memory->next;
+    if (memory != NULL)
+        visit(memory);
+    short_lock_release(&memories_lock);
+    return memory;
+}
+
+/* After a fork the parent's memories are none of ours: its backends must not be called, and a thread that is not here
+ * may hold their locks. */
+static bool is_of_this_process(const haly_context *context)
+{
+    return context->object.generation == process_current_generation();
+}
+
+/* The memory that a segment is of, visited: its context and allocators may be looked at. NULL: it was closed meanwhile,
+ * or is none of this process. */
+static struct memory *visit_owner(const struct segment *segment)
+{
+    short_lock_acquire_process(&memories_lock);
+    const haly_context *context = segment->context;
+    struct memory *memory = memories;
+    while (memory != NULL && memory->context != context)
+        memory = memory->next;
+    if (memory != NULL && !is_of_this_process(context))
+        memory = NULL;
+    if (memory != NULL)
+        visit(memory);
+    short_lock_release(&memories_lock);
+    return memory;
+}
+
+static void fail_elsewhere(const struct segment *segment, const void *address)
+{
+    struct memory *memory = visit_owner(segment);
+    if (memory == NULL) {
+        FAIL(HALY_ERR_INVALID, "%p belongs to a context that was closed, or opened before fork()", address);
+        return;
+    }
+    FAIL(HALY_ERR_INVALID, "%p belongs to context %llu", address, (ull)memory->context->object.id);
+    visit_end(memory);
+}
+
 /* Says what an address is that is not the start of a live allocation of the class in the context. */
 static void fail_not_allocation(haly_context *context, const void *address, haly_memory_class memory_class)
 {
@@ -164,7 +222,7 @@ static void fail_not_allocation(haly_context *context, const void *address, haly
         FAIL(HALY_ERR_INVALID, "%p is %s memory, expected %s memory", address,
              segment->memory_class == HALY_MEMORY_PINNED ? "pinned" : "device", wanted);
     else if (segment->context != context)
-        FAIL(HALY_ERR_INVALID, "%p belongs to context %llu", address, (ull)segment->context->object.id);
+        fail_elsewhere(segment, address);
     else
         FAIL(HALY_ERR_INVALID, "%p lies inside the allocation at 0x%llx, not at its start", address,
              (ull)(segment->base + chunk_offset(segment, chunk, segment_chunks(segment))));
@@ -184,47 +242,43 @@ struct chunk *memory_live_chunk(haly_context *context, const void *address, haly
     return NULL;
 }
 
-static void describe_chunk(struct segment *segment, struct chunk *chunk, const void *address, haly_memory_info *info)
+static void describe_live(struct segment *segment, struct chunk *chunk, uint64_t offset, haly_memory_info *info)
 {
-    const uint64_t base = segment->base + chunk_offset(segment, chunk, segment_chunks(segment));
-    struct allocator *allocator = segment->allocator;
     info->memory_class = (haly_memory_class)segment->memory_class;
     info->context = segment->context;
-    info->base = (void *)(uintptr_t)base;
-    info->offset = (uint64_t)(uintptr_t)address - base;
-    short_lock_acquire(&allocator->lock);
+    info->base = (void *)(uintptr_t)chunk_address(chunk);
+    info->offset = offset;
     info->size = chunk_requested(chunk);
     info->flags = chunk->flags;
-    const struct chunk_detail *detail = chunk_is_live(chunk) ? chunk->detail : NULL;
-    if (detail != NULL) {
-        info->retention = detail->description.retention;
-        info->dtype = detail->description.dtype;
-        info->rank = detail->description.rank;
-        for (uint32_t i = 0; i < HALY_MAX_RANK; i++)
-            info->shape[i] = detail->description.shape[i];
-        info->name = detail->name;
+    const struct chunk_detail *detail = chunk->detail;
+    if (detail == NULL)
+        return;
+    info->retention = detail->description.retention;
+    info->dtype = detail->description.dtype;
+    info->rank = detail->description.rank;
+    for (uint32_t i = 0; i < HALY_MAX_RANK; i++)
+        info->shape[i] = detail->description.shape[i];
+    info->name = detail->name;
+}
+
+/* Looks under the lock of the allocator, which may be closing: whoever asks need not own the memory. */
+static void describe_in_segment(struct segment *segment, const void *address, haly_memory_info *info)
+{
+    struct memory *memory = visit_owner(segment);
+    if (memory == NULL)
+        return;
+    struct allocator *allocator = segment->memory_class == HALY_MEMORY_PINNED ? &memory->pinned : &memory->device;
+    short_lock_acquire(&allocator->lock);
+    /* It may have gone meanwhile, and its storage serve another allocator. */
+    const bool is_still = address_find(address) == segment && segment->allocator == allocator;
+    struct chunk *chunk = is_still ? segment_chunk_at(segment, address) : NULL;
+    if (chunk != NULL && chunk_is_live(chunk)) {
+        const uint64_t offset = (uint64_t)(uintptr_t)address - chunk_address(chunk);
+        if (offset < chunk_requested(chunk))
+            describe_live(segment, chunk, offset, info);
     }
     short_lock_release(&allocator->lock);
-}
-
-/* The index-th open memory, visited: it stays open until the visit ends. */
-static struct memory *memory_visit(uint32_t index)
-{
-    short_lock_acquire_process(&memories_lock);
-    struct memory *memory = memories;
-    while (memory != NULL && index-- > 0)
-        memory = memory->next;
-    if (memory != NULL)
-        atomic_fetch_add_explicit(&memory->visitors, 1, memory_order_relaxed);
-    short_lock_release(&memories_lock);
-    return memory;
-}
-
-/* After a fork the parent's memories are none of ours: its backends must not be called, and a thread that is not here
- * may hold their locks. */
-static bool is_of_this_process(const haly_context *context)
-{
-    return context->object.generation == process_current_generation();
+    visit_end(memory);
 }
 
 /* What one open memory knows of an address that no segment holds. */
@@ -244,10 +298,10 @@ static void ask_memory(struct memory *memory, const void *address, haly_memory_i
 static void describe_other(const void *address, haly_memory_info *info)
 {
     struct memory *memory;
-    for (uint32_t i = 0; info->memory_class == HALY_MEMORY_UNKNOWN && (memory = memory_visit(i)) != NULL; i++) {
+    for (uint32_t i = 0; info->memory_class == HALY_MEMORY_UNKNOWN && (memory = visit_nth(i)) != NULL; i++) {
         if (is_of_this_process(memory->context)) /* nor is a backend called behind haly_shutdown() */
             ask_memory(memory, address, info);
-        atomic_fetch_sub_explicit(&memory->visitors, 1, memory_order_release);
+        visit_end(memory);
     }
 }
 
@@ -255,15 +309,10 @@ haly_status haly_memory_info_get(const void *address, haly_memory_info *out_info
 {
     haly_memory_info info = {HALY_MEMORY_INFO_INIT, .name = ""};
     struct segment *segment = address_find(address);
-    if (segment != NULL) {
-        struct chunk *chunk = segment_chunk_at(segment, address);
-        if (is_of_this_process(segment->context) && chunk != NULL && chunk_is_live(chunk) &&
-            (uint64_t)(uintptr_t)address - segment->base - chunk_offset(segment, chunk, segment_chunks(segment)) <
-                chunk_requested(chunk))
-            describe_chunk(segment, chunk, address, &info);
-    } else if (address != NULL && !window_is_inside_any(address)) {
+    if (segment != NULL)
+        describe_in_segment(segment, address, &info);
+    else if (address != NULL && !window_is_inside_any(address))
         describe_other(address, &info);
-    }
     TRY(CHECK_OUTPUT(out_info, haly_memory_info, name, &info));
     return HALY_OK;
 }

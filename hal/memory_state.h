@@ -24,7 +24,7 @@ struct memory {
     _Atomic int64_t other_pinned;     /* bytes, see memory_note_pinned() */
 
     struct memory *next;       /* among all of the process, for addresses without a context */
-    _Atomic uint32_t visitors; /* threads that ask its backend about an address */
+    _Atomic uint32_t visitors; /* threads that look at an address, and ask its backend */
 };
 
 /* What an open context's memory is made from. */

@@ -503,6 +503,35 @@ static void registered_ranges_do_not_overlap(void **state)
     test_free(memory);
 }
 
+static void *ask_about(void *address)
+{
+    haly_memory_info info = {HALY_MEMORY_INFO_INIT};
+    return (void *)(intptr_t)haly_memory_info_get(address, &info);
+}
+
+/* Whoever asks need not own the memory, so its context may be closing on another thread. */
+static void a_context_stays_open_while_its_memory_is_described(void **state)
+{
+    struct fixture *f = open_plain();
+    struct memory *memory = f->context->memory;
+    void *address = take(f, MIB), *status = &status;
+    const uint64_t moment = process_deadline(5 * UINT64_C(1000000000));
+    pthread_t asker;
+    (void)state;
+    short_lock_acquire(&memory->device.lock);
+    const bool is_started = pthread_create(&asker, NULL, ask_about, address) == 0;
+    while (is_started && memory->visitors == 0 && process_remaining(moment) != 0)
+        usleep(100);
+    const uint32_t visitors = memory->visitors;
+    short_lock_release(&memory->device.lock);
+    assert_true(is_started);
+    pthread_join(asker, &status);
+    assert_int_equal((intptr_t)status, HALY_OK);
+    assert_int_equal(visitors, 1); /* which memory_close() waits for */
+    assert_int_equal(memory->visitors, 0);
+    fixture_close(f);
+}
+
 static void the_cores_own_memory_follows_stream_order(void **state)
 {
     struct fixture *f = open_plain();
@@ -585,6 +614,7 @@ int main(void)
         cmocka_unit_test(info_knows_what_lies_outside_too),
         cmocka_unit_test(pinned_memory_is_cached_and_counted),
         cmocka_unit_test(registered_ranges_do_not_overlap),
+        cmocka_unit_test(a_context_stays_open_while_its_memory_is_described),
         cmocka_unit_test(the_cores_own_memory_follows_stream_order),
         cmocka_unit_test(the_cores_own_memory_keeps_its_streams_pool),
         cmocka_unit_test(an_abandoned_context_never_calls_the_backend),
