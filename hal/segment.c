@@ -5,6 +5,7 @@
 
 #include <string.h>
 #include <sys/mman.h>
+#include <unistd.h>
 
 #include "address.h"
 #include "allocator.h"
@@ -65,16 +66,26 @@ static struct segment *storage_take(uint64_t units)
     return segment;
 }
 
-/* Leaves the head alone, which late readers look at, and gives the pages of the map back. */
+/* Below this, clearing memory is cheaper than giving it back. */
+#define PAGES_CLEARED 4U
+
+/* Makes the map zeros, and gives its pages back where the system takes them: they read as zeros then. */
+static void map_clear(struct segment *segment)
+{
+    char *map = (char *)segment_chunks(segment), *end = (char *)segment + storage_bytes(segment->capacity);
+    const uint64_t page = (uint64_t)sysconf(_SC_PAGESIZE);
+    char *whole = (char *)segment + page; /* the first page is the head's, too */
+    if (end < map + PAGES_CLEARED * page || madvise(whole, (uint64_t)(end - whole), MADV_DONTNEED) != 0)
+        whole = end;
+    memset(map, 0, (uint64_t)(whole - map));
+}
+
+/* Leaves the head alone, which late readers look at. */
 static void storage_give(struct segment *segment)
 {
-    const uint64_t map_bytes = storage_bytes(segment->capacity) - sizeof *segment;
-    const uint64_t page = 4096;
     segment->block = NULL;
     atomic_store_explicit(&segment->bytes, 0, memory_order_release);
-    memset(segment_chunks(segment), 0, map_bytes < 4 * page ? map_bytes : page - sizeof *segment);
-    if (map_bytes >= 4 * page)
-        madvise((char *)segment + page, map_bytes + sizeof *segment - page, MADV_DONTNEED);
+    map_clear(segment);
     const uint32_t power = capacity_power(segment->capacity);
     short_lock_acquire_process(&spare_lock);
     segment->next = spare[power];

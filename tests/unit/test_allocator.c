@@ -4,7 +4,20 @@
 #define _GNU_SOURCE
 #include "memory_fixture.h"
 
+#include <errno.h>
 #include <pthread.h>
+#include <sys/syscall.h>
+
+/* The core's calls come here: a system may refuse what does not suit its pages. */
+static bool advice_is_refused;
+
+int madvise(void *address, size_t bytes, int advice)
+{
+    if (!advice_is_refused)
+        return (int)syscall(SYS_madvise, address, bytes, advice);
+    errno = EINVAL;
+    return -1;
+}
 
 static void *take(struct fixture *f, uint64_t size)
 {
@@ -503,6 +516,25 @@ static void pending_dedicated_memory_is_given_back_for_a_request_that_needs_it(v
     fixture_close(f);
 }
 
+static void a_segments_map_is_empty_when_it_serves_again(void **state)
+{
+    (void)state;
+    for (int turn = 0; turn < 4; turn++) {
+        advice_is_refused = turn < 2;
+        struct fixture *f = open_plain();
+        char *address = take(f, MIB);
+        haly_memory_info info = {HALY_MEMORY_INFO_INIT};
+        for (uint64_t offset = 0; offset < MIB; offset += 512) {
+            assert_ok(haly_memory_info_get(address + offset, &info));
+            assert_ptr_equal(info.base, address);
+        }
+        assert_ok(haly_free(f->context, address));
+        for (uint64_t size = 0; size < 2 * MIB; size += 512)
+            take(f, 512); /* still allocated when the context closes */
+        fixture_close(f);
+    }
+}
+
 static void trim_keeps_what_it_is_told_to(void **state)
 {
     struct fixture *f = open_plain();
@@ -583,6 +615,7 @@ int main(void)
         cmocka_unit_test(malloc_async_never_waits),
         cmocka_unit_test(dedicated_memory_goes_back_when_it_is_idle),
         cmocka_unit_test(pending_dedicated_memory_is_given_back_for_a_request_that_needs_it),
+        cmocka_unit_test(a_segments_map_is_empty_when_it_serves_again),
         cmocka_unit_test(trim_keeps_what_it_is_told_to),
         cmocka_unit_test(a_backend_that_misplaces_segments_is_an_error),
         cmocka_unit_test(a_full_window_is_out_of_memory_and_recovers),
