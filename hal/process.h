@@ -38,7 +38,8 @@ bool process_is_shutting_down(void);
  * would leave locks taken and streams owned. What only submits or asks meets none.
  */
 #define PUT_OFF_CANCELLATION()                                                                                         \
-    __attribute__((cleanup(process_allow_cancellation))) const int cancellation_before = process_put_off_cancellation()
+    __attribute__((cleanup(process_allow_cancellation), unused)) const int cancellation_before =                       \
+        process_put_off_cancellation()
 int process_put_off_cancellation(void);
 void process_allow_cancellation(const int *before);
 
