@@ -10,9 +10,11 @@
  *
  * Objects are the core's. The table states how many bytes the backend wants for each kind of object; the core hands it
  * zeroed, 64-byte aligned blocks of that size ("private blocks") which stay at their address while the object lives,
- * and nothing else. The core guarantees: no entry is called for a dead object; children end before their parent;
- * entries for one object are not called at the same time except submit, query, wait and pointer_info, which are; no
- * lock of the core is held across a call.
+ * and nothing else. The core guarantees: no entry is called for a dead object; children end before their parent; no
+ * lock of the core is held across a call. Entries are called by any thread, several at the same time, for one object
+ * too: a device may be sampled and opened, a context asked for memory, streams, events, modules and plans, a module for
+ * kernels, a stream queried, waited for and submitted to. Only these are never called at the same time for one object:
+ * submit for a stream; what makes or ends an object, with anything else for that object.
  *
  * Reporting failure: `return core->fail(status, scope, recovery, native_code, native_text, "format", …)`. A failure
  * that shows later, of a queued command, goes to core->stream_failed(). A backend never prints, exits or aborts, keeps
@@ -165,9 +167,9 @@ typedef struct haly_backend_table {
     haly_status (*stream_wait)(void *stream, uint64_t sequence, uint64_t deadline);
     /**
      * Queues records. Copies all it needs before it returns, except memory named by copies and host calls. Commands get
-     * the sequences first_sequence, +1, …. Never waits for queued work, may wait for room. On failure *out_accepted
-     * is how many records were taken; the others had no effect. An unknown kind is HALY_ERR_UNSUPPORTED before
-     * anything is queued. Progress needs no further call.
+     * the sequences first_sequence, +1, …. Never waits for queued work, may wait for room. *out_accepted is
+     * how many records were taken: all of them with HALY_OK; on failure the others had no effect. An unknown kind is
+     * HALY_ERR_UNSUPPORTED before anything is queued. Progress needs no further call.
      */
     haly_status (*submit)(void *stream, const void *records, uint64_t bytes, uint64_t first_sequence,
                           uint64_t *out_accepted);
