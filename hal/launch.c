@@ -198,38 +198,42 @@ haly_status haly_launch(haly_stream *stream, haly_kernel *kernel, const haly_lau
     return HALY_OK;
 }
 
-/* Packs values by the kernel's table. */
-static haly_status pack_arguments(const haly_kernel *kernel, const haly_arg *args, uint32_t count, char *packed)
+/* Packs values by the kernel's table. The caller's version may have larger elements. */
+static haly_status pack_arguments(const haly_kernel *kernel, const haly_arg *args, uint32_t count, uint32_t size,
+                                  char *packed)
 {
     if (count != kernel->info.argument_count)
         return FAIL(HALY_ERR_INVALID, "%u arguments given, kernel \"%s\" takes %u", count, kernel->name,
                     kernel->info.argument_count);
+    if (count > 0 && (args == NULL || size < sizeof *args))
+        return FAIL(HALY_ERR_INVALID, "%u arguments given, so args must not be NULL and arg_size (%u) at least %zu",
+                    count, size, sizeof *args);
     for (uint32_t i = 0; i < count; i++) {
         const haly_argument_info *argument = &kernel->arguments[i];
-        if (args[i].value == NULL || args[i].size != argument->size)
+        haly_arg given;
+        memcpy(&given, (const char *)args + (size_t)i * size, sizeof given);
+        if (given.value == NULL || given.size != argument->size)
             return FAIL(HALY_ERR_INVALID, "argument %u has %llu bytes, kernel \"%s\" takes %s of %u bytes there", i,
-                        (unsigned long long)(args[i].value != NULL ? args[i].size : 0), kernel->name,
+                        (unsigned long long)(given.value != NULL ? given.size : 0), kernel->name,
                         argument->is_address != 0 ? "an address" : "a value", argument->size);
         memcpy(packed + PLANTED_OR(values_without_gaps, argument->offset,
                                    i == 0 || argument->is_address != 0 ? argument->offset
                                                                        : argument[-1].offset + argument[-1].size),
-               args[i].value, argument->size);
+               given.value, argument->size);
     }
     return HALY_OK;
 }
 
 haly_status haly_launch_1d(haly_stream *stream, haly_kernel *kernel, uint64_t items, uint32_t group,
-                           const haly_arg *args, uint32_t arg_count)
+                           const haly_arg *args, uint32_t arg_count, uint32_t arg_size)
 {
     char packed[MAX_ARGUMENT_BYTES] = {0};
     ENTRY_STREAM(stream);
     ENTRY(kernel, HALY_OBJECT_KERNEL);
-    if (arg_count > 0)
-        REQUIRE(args);
     if (kernel->info.argument_bytes > sizeof packed)
         return FAIL(HALY_ERR_UNSUPPORTED, "kernel \"%s\" takes %u bytes of arguments; at most %zu can be launched",
                     kernel->name, kernel->info.argument_bytes, sizeof packed);
-    TRY(pack_arguments(kernel, args, arg_count, packed));
+    TRY(pack_arguments(kernel, args, arg_count, arg_size, packed));
     if (group == 0)
         group = kernel->info.group[0] != 0 ? kernel->info.group[0] : DEFAULT_GROUP;
     const haly_launch_desc desc = {HALY_LAUNCH_DESC_INIT, .grid = {items / group + (items % group != 0), 1, 1},

@@ -64,7 +64,7 @@ typedef struct haly_launch_desc {
 } haly_launch_desc;
 #define HALY_LAUNCH_DESC_INIT HALY_INIT(haly_launch_desc, ext)
 
-/** One argument for haly_launch_1d(): where its value stands, and its size. */
+/** One argument for haly_launch_1d(): where its value stands, and its size. Arrays of it come with `arg_size`. */
 typedef struct haly_arg {
     const void *value;
     uint64_t size;
@@ -107,9 +107,10 @@ HALY_API haly_status haly_kernel_info_get(haly_kernel *kernel, haly_kernel_info 
 HALY_API haly_status haly_launch(haly_stream *stream, haly_kernel *kernel, const haly_launch_desc *desc);
 
 /** Launches over `items` items in groups of `group` (0: the compiled size, or 256), rounding the grid up; arguments by
- *  value and size, each checked against the kernel's table. [KRN-005] Since 1.0. */
+ *  value and size, each checked against the kernel's table. `arg_size` is sizeof(haly_arg); HALY_ARGS() gives the last
+ *  three. @return HALY_OK; HALY_ERR_INVALID and what else haly_launch() returns. [KRN-005] Since 1.0. */
 HALY_API haly_status haly_launch_1d(haly_stream *stream, haly_kernel *kernel, uint64_t items, uint32_t group,
-                                    const haly_arg *args, uint32_t arg_count);
+                                    const haly_arg *args, uint32_t arg_count, uint32_t arg_size);
 
 /* HALY_ARGS(x, y, a) for haly_launch_1d: takes variables (things with an address), 1 to 16. C only. */
 #define HALY_ARG_(v)                                                                                                   \
@@ -137,7 +138,8 @@ HALY_API haly_status haly_launch_1d(haly_stream *stream, haly_kernel *kernel, ui
 #define HALY_ARGS_CAT_(n) HALY_ARGS_CAT__(n)
 #define HALY_ARGS_COUNT_(...) HALY_ARGS_N_(__VA_ARGS__, 16, 15, 14, 13, 12, 11, 10, 9, 8, 7, 6, 5, 4, 3, 2, 1, 0)
 #define HALY_ARGS(...)                                                                                                 \
-    (const haly_arg[]){HALY_ARGS_CAT_(HALY_ARGS_COUNT_(__VA_ARGS__))(__VA_ARGS__)}, HALY_ARGS_COUNT_(__VA_ARGS__)
+    (const haly_arg[]){HALY_ARGS_CAT_(HALY_ARGS_COUNT_(__VA_ARGS__))(__VA_ARGS__)}, HALY_ARGS_COUNT_(__VA_ARGS__),     \
+        (uint32_t)sizeof(haly_arg)
 
 HALY_END_DECLS
 

@@ -261,7 +261,7 @@ static void refuse_others(struct cts *t, void *bad)
     CTS_INVALID(haly_kernel_get(bad, "x", (haly_kernel **)&out));
     CTS_INVALID(haly_kernel_info_get(bad, &(haly_kernel_info){HALY_KERNEL_INFO_INIT}));
     CTS_INVALID(haly_launch(t->stream, bad, &(haly_launch_desc){HALY_LAUNCH_DESC_INIT, .grid = {1}}));
-    CTS_INVALID(haly_launch_1d(t->stream, bad, 1, 0, NULL, 0));
+    CTS_INVALID(haly_launch_1d(t->stream, bad, 1, 0, NULL, 0, 0));
     CTS_INVALID(haly_plan_info_get(bad, &(haly_plan_info){HALY_PLAN_INFO_INIT}));
     CTS_INVALID(haly_plan_run(t->stream, bad, NULL, 0, NULL, 0));
     CTS_INVALID(haly_graph_instantiate(bad));

@@ -369,10 +369,29 @@ CASE_KERNEL(launch_1d_checks_count_and_size_of_each_argument, "KRN-005 KRN-001")
     CTS_INVALID(haly_launch_1d(t->stream, kernel, 1, 16, HALY_ARGS(x, x, z)));
     CTS_INVALID(haly_launch_1d(t->stream, kernel, 1, 16, HALY_ARGS(x, x, z, n, n)));
     CTS_INVALID(haly_launch_1d(t->stream, kernel, 1, 16, HALY_ARGS(x, x, z, too_small)));
-    CTS_INVALID(haly_launch_1d(t->stream, kernel, 1, 16, NULL, 4));
-    CTS_INVALID(haly_launch_1d(t->stream, kernel, 1, 16, NULL, 0));
+    CTS_INVALID(haly_launch_1d(t->stream, kernel, 1, 16, NULL, 4, sizeof(haly_arg)));
+    CTS_INVALID(haly_launch_1d(t->stream, kernel, 1, 16, NULL, 0, sizeof(haly_arg)));
+    const haly_arg args[] = {{&x, sizeof x}, {&x, sizeof x}, {&z, sizeof z}, {&n, sizeof n}};
+    CTS_INVALID(haly_launch_1d(t->stream, kernel, 1, 16, args, 4, 0));
+    CTS_INVALID(haly_launch_1d(t->stream, kernel, 1, 16, args, 4, sizeof *args - 1));
     CTS_OK(haly_stream_query(t->stream));
     cts_expect_filled(t, z, 0xA5, 64);
+}
+
+/* A program made with a later version may have longer elements: arrays are walked by the size that it states. */
+CASE_KERNEL(launch_1d_takes_longer_elements, "KRN-005 ABI-003")
+{
+    const float values[4] = {1, 2, 3, 4}, sums[4] = {2, 4, 6, 8};
+    void *x = cts_device_from(t, values, sizeof values), *z = cts_device(t, sizeof sums);
+    haly_kernel *kernel = cts_kernel(t, "cts_basic.so", "vector_add");
+    const uint64_t n = 4;
+    const struct {
+        haly_arg arg;
+        uint64_t later;
+    } args[] = {{{&x, sizeof x}, 1}, {{&x, sizeof x}, 2}, {{&z, sizeof z}, 3}, {{&n, sizeof n}, 4}};
+    CTS_OK(haly_launch_1d(t->stream, kernel, 4, 4, &args[0].arg, 4, sizeof *args));
+    cts_sync(t, t->stream);
+    cts_expect_bytes(t, z, sums, sizeof sums);
 }
 
 CASE_KERNEL(dynamic_local_memory_that_was_not_declared_is_refused, "KRN-004")

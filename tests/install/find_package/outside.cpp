@@ -33,7 +33,7 @@ std::vector<float> square_roots(haly_context *context, const char *module_path)
     check(haly_kernel_get(module, "fill_index", &kernel));
     check(haly_malloc(context, n * sizeof(float), nullptr, &y));
     const haly_arg arguments[] = {{&y, sizeof y}, {&n, sizeof n}};
-    check(haly_launch_1d(stream, kernel, n, 0, arguments, 2));
+    check(haly_launch_1d(stream, kernel, n, 0, arguments, 2, sizeof *arguments));
     const haly_tensor tensor = haly_f32_1d(y, static_cast<int64_t>(n));
     check(haly_op_unary(stream, "Sqrt", tensor, tensor));
     check(haly_copy(stream, host.data(), y, n * sizeof(float)));
