@@ -355,4 +355,24 @@ static inline void fixture_close(struct fixture *f)
 #define NATIVE (HALY_CAP_NATIVE_ADDRESSES | HALY_CAP_HOST_REGISTER)
 #define PLACING (NATIVE | HALY_CAP_PLACEMENT)
 
+static inline void *take(struct fixture *f, uint64_t size)
+{
+    void *address = NULL;
+    assert_ok(haly_malloc(f->context, size, NULL, &address));
+    assert_non_null(address);
+    return address;
+}
+
+static inline struct fixture *open_plain(void)
+{
+    return fixture_open(NATIVE, 0, 64 * GIB, 0);
+}
+
+static inline haly_memory_info info_of(const void *address)
+{
+    haly_memory_info info = {HALY_MEMORY_INFO_INIT};
+    assert_ok(haly_memory_info_get(address, &info));
+    return info;
+}
+
 #endif

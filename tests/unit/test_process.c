@@ -161,7 +161,7 @@ static int check_racing_shutdown(struct fixture *f)
 static void nothing_comes_alive_again_after_shutdown(void **state)
 {
     (void)state;
-    struct fixture f = {NULL};
+    struct fixture f = {.instance = NULL};
     for (int i = 0; i < 50; i++)
         assert_int_equal(in_child(check_racing_shutdown, &f), 0);
 }
@@ -213,7 +213,7 @@ static int check_waiter(struct fixture *f)
 static void shutdown_wakes_who_waits_for_ever(void **state)
 {
     (void)state;
-    struct fixture f = {NULL};
+    struct fixture f = {.instance = NULL};
     assert_int_equal(in_child(check_waiter, &f), 0);
 }
 
@@ -237,7 +237,7 @@ static int check_hung_staging(struct fixture *f)
 static void shutdown_does_not_wait_for_a_hung_device(void **state)
 {
     (void)state;
-    struct fixture f = {NULL};
+    struct fixture f = {.instance = NULL};
     assert_int_equal(in_child(check_hung_staging, &f), 0);
 }
 
@@ -280,7 +280,7 @@ static int check_two_shutdowns(struct fixture *f)
 static void every_shutdown_returns_when_all_has_stopped(void **state)
 {
     (void)state;
-    struct fixture f = {NULL};
+    struct fixture f = {.instance = NULL};
     assert_int_equal(in_child(check_two_shutdowns, &f), 0);
 }
 
