@@ -7,8 +7,6 @@
 #define _GNU_SOURCE
 #include "process.h"
 
-#include <dlfcn.h>
-#include <link.h>
 #include <signal.h>
 #include <sys/mman.h>
 #include <time.h>
@@ -73,16 +71,6 @@ uint32_t process_number_begin(void)
     return page->number;
 }
 
-/* Threads of ours and backends, which are never unloaded, run code of this library: a program may close the plug-in
- * that brought it, but the code stays. */
-static void stay_mapped(void)
-{
-    Dl_info info;
-    struct link_map *own = NULL;
-    if (dladdr1(&shutting_down, &info, (void **)&own, RTLD_DL_LINKMAP) != 0 && own->l_name[0] != '\0')
-        (void)dlopen(own->l_name, RTLD_NOW | RTLD_NOLOAD | RTLD_NODELETE); /* "": part of the program itself */
-}
-
 /* In a child of fork: what threads that only the parent has may have left half done. */
 static void begin_generation(void)
 {
@@ -102,11 +90,8 @@ haly_status process_enter(void)
         TRY(page_map());
     short_lock_acquire_process(&enter_lock);
     const bool is_late = shutting_down;
-    if (!is_late && process_page->generation == 0) {
-        if (last_generation == 0)
-            stay_mapped();
+    if (!is_late && process_page->generation == 0)
         begin_generation();
-    }
     short_lock_release(&enter_lock);
     return is_late ? FAIL(HALY_ERR_SHUTTING_DOWN, "haly_shutdown() was called in this process") : HALY_OK;
 }
