@@ -300,7 +300,9 @@ static haly_status wait_until(struct manual_stream *stream, uint64_t sequence, u
 
 static haly_status stream_wait(void *stream, uint64_t sequence, uint64_t deadline)
 {
-    return wait_until(((struct stream_block *)stream)->stream, sequence, deadline);
+    struct manual_stream *manual = ((struct stream_block *)stream)->stream;
+    manual->control.vain_waits += sequence > manual->control.latest;
+    return wait_until(manual, sequence, deadline);
 }
 
 static struct pending *keep(struct manual_stream *stream, const haly_command *record, uint64_t sequence)
@@ -344,6 +346,7 @@ static haly_status submit(void *stream, const void *records, uint64_t bytes, uin
         if (manual->control.refuse_after != UINT64_MAX)
             manual->control.refuse_after--;
         manual->control.submitted++;
+        manual->control.latest = sequence;
         *manual->last = pending;
         manual->last = &pending->next;
         at += record->size;

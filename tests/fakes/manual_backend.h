@@ -21,6 +21,8 @@ struct manual_control {
     _Atomic uint32_t refuse_scope;  /* haly_error_scope of that failure */
     _Atomic uint64_t submitted;     /* records accepted */
     _Atomic uint64_t refusals;      /* submits that were refused */
+    _Atomic uint64_t latest;        /* sequence of the last record accepted */
+    _Atomic uint64_t vain_waits;    /* waits for commands that were never given to it */
     _Atomic uint32_t hold_submit;   /* while set, submit does not come back */
     _Atomic uint32_t held;          /* submits inside that */
     _Atomic uint32_t is_destroyed;  /* what tests see of it stays readable */

@@ -126,6 +126,39 @@ static void a_stream_is_direct_again_after_deferral(void **state)
     close_fixture(&f);
 }
 
+static _Atomic uint32_t is_enough;
+
+static void *keep_waiting(void *stream)
+{
+    while (is_enough == 0)
+        haly_stream_sync(stream, 20ULL * SECOND);
+    return NULL;
+}
+
+/* Threads wait while the service runs commands: each finishes at whatever moment of a wait. */
+static void the_backend_is_asked_for_nothing_that_it_never_got(void **state)
+{
+    (void)state;
+    enum { THREADS = 6, ROUNDS = 1500 };
+    struct fixture f;
+    pthread_t threads[THREADS];
+    _Atomic uint32_t calls = 0;
+    open_fixture(&f, CAPS_NO_HELP);
+    is_enough = 0;
+    for (int i = 0; i < THREADS; i++)
+        assert_int_equal(pthread_create(&threads[i], NULL, keep_waiting, f.stream), 0);
+    for (uint32_t round = 0; round < ROUNDS; round++) {
+        assert_int_equal(haly_host_call(f.stream, count_call, &calls), HALY_OK);
+        assert_int_equal(haly_stream_sync(f.stream, 20ULL * SECOND), HALY_OK);
+    }
+    is_enough = 1;
+    for (int i = 0; i < THREADS; i++)
+        assert_int_equal(pthread_join(threads[i], NULL), 0);
+    assert_int_equal(calls, ROUNDS);
+    assert_int_equal(f.control->vain_waits, 0);
+    close_fixture(&f);
+}
+
 static void waiting_for_an_event_of_a_deferred_stream_works(void **state)
 {
     (void)state;
@@ -461,6 +494,7 @@ int main(void)
         cmocka_unit_test(staged_rectangles_arrive_row_by_row),
         cmocka_unit_test(submitting_behind_a_stuck_command_does_not_wait),
         cmocka_unit_test(a_stream_is_direct_again_after_deferral),
+        cmocka_unit_test(the_backend_is_asked_for_nothing_that_it_never_got),
         cmocka_unit_test(waiting_for_an_event_of_a_deferred_stream_works),
         cmocka_unit_test(a_stream_waits_for_an_event_of_another_context),
         cmocka_unit_test(a_wait_binds_to_the_latest_record_before_it),
