@@ -103,7 +103,7 @@ static haly_status context_start(haly_context *context, const haly_context_desc 
     status = plans_open(context);
     if (status != HALY_OK)
         goto err_memory;
-    status = context_rename(context, desc->name != NULL ? desc->name : "");
+    status = context_enlist(context, desc->name != NULL ? desc->name : "");
     if (status != HALY_OK)
         goto err_plans;
     return HALY_OK;
@@ -141,7 +141,6 @@ haly_status haly_context_open(haly_instance *instance, const haly_context_desc *
         context_free(context);
         return HAND_ON(status);
     }
-    context_enlist(context);
     *out_context = context;
     return HALY_OK;
 }

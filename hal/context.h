@@ -42,7 +42,8 @@ struct haly_context {
 
 /* ---- context_list.c: all live contexts of the process ---- */
 
-void context_enlist(haly_context *context);
+/* Lists a context that is open, under a name that nobody else has; "" is none. */
+haly_status context_enlist(haly_context *context, const char *name);
 void context_delist(haly_context *context);
 
 /* Keeps a context that was given up, for ever. */

@@ -10,59 +10,6 @@
 static struct short_lock list_lock = SHORT_LOCK_INIT;
 static haly_context *contexts, *abandoned;
 
-static haly_context *find_named(const haly_instance *instance, const char *name)
-{
-    for (haly_context *context = contexts; context != NULL; context = (haly_context *)context->object.next)
-        if (context->instance == instance && strcmp(context->object.name, name) == 0)
-            return context;
-    return NULL;
-}
-
-haly_status context_rename(haly_context *context, const char *name)
-{
-    haly_status status = HALY_OK;
-    short_lock_acquire_process(&list_lock);
-    const haly_context *holder = name[0] != '\0' ? find_named(context->instance, name) : NULL;
-    if (holder != NULL && holder != context)
-        status = FAIL(HALY_ERR_INVALID, "the name \"%s\" is taken by the context with id %llu", name,
-                      (unsigned long long)holder->object.id);
-    else
-        snprintf(context->object.name, sizeof context->object.name, "%s", name);
-    short_lock_release(&list_lock);
-    return status;
-}
-
-void context_enlist(haly_context *context)
-{
-    short_lock_acquire_process(&list_lock);
-    context->object.next = (struct object *)contexts;
-    if (contexts != NULL)
-        contexts->object.previous = &context->object;
-    contexts = context;
-    short_lock_release(&list_lock);
-}
-
-void context_delist(haly_context *context)
-{
-    short_lock_acquire_process(&list_lock);
-    if (context->object.previous != NULL)
-        context->object.previous->next = context->object.next;
-    else if (contexts == context)
-        contexts = (haly_context *)context->object.next;
-    if (context->object.next != NULL)
-        context->object.next->previous = context->object.previous;
-    context->object.previous = context->object.next = NULL;
-    short_lock_release(&list_lock);
-}
-
-void context_keep_abandoned(haly_context *context)
-{
-    short_lock_acquire_process(&list_lock);
-    context->object.next = (struct object *)abandoned;
-    abandoned = context;
-    short_lock_release(&list_lock);
-}
-
 /* ---- faults ---- */
 
 /* Faults of devices and backends that only a new process recovers from. Beyond so many, contexts on a device that has
@@ -110,6 +57,78 @@ static const haly_error *find_lasting(const haly_device *device)
         if (reaches(lasting[i].error.scope, lasting[i].backend, lasting[i].device, device))
             return &lasting[i].error;
     return NULL;
+}
+
+/* ---- names ---- */
+
+static haly_context *find_named(const haly_instance *instance, const char *name)
+{
+    for (haly_context *context = contexts; context != NULL; context = (haly_context *)context->object.next)
+        if (context->instance == instance && strcmp(context->object.name, name) == 0)
+            return context;
+    return NULL;
+}
+
+/* Under list_lock. */
+static haly_status set_name(haly_context *context, const char *name)
+{
+    const haly_context *holder = name[0] != '\0' ? find_named(context->instance, name) : NULL;
+    if (holder != NULL && holder != context)
+        return FAIL(HALY_ERR_INVALID, "the name \"%s\" is taken by the context with id %llu", name,
+                    (unsigned long long)holder->object.id);
+    snprintf(context->object.name, sizeof context->object.name, "%s", name);
+    return HALY_OK;
+}
+
+haly_status context_rename(haly_context *context, const char *name)
+{
+    short_lock_acquire_process(&list_lock);
+    const haly_status status = set_name(context, name);
+    short_lock_release(&list_lock);
+    return status;
+}
+
+/* ---- the list ---- */
+
+/* Under list_lock. */
+static void link_context(haly_context *context)
+{
+    context->object.next = (struct object *)contexts;
+    if (contexts != NULL)
+        contexts->object.previous = &context->object;
+    contexts = context;
+}
+
+haly_status context_enlist(haly_context *context, const char *name)
+{
+    short_lock_acquire_process(&list_lock);
+    const haly_error *fault = find_lasting(context->device);
+    const haly_status status = fault != NULL ? error_restore(fault) : set_name(context, name);
+    if (status == HALY_OK)
+        link_context(context);
+    short_lock_release(&list_lock);
+    return status;
+}
+
+void context_delist(haly_context *context)
+{
+    short_lock_acquire_process(&list_lock);
+    if (context->object.previous != NULL)
+        context->object.previous->next = context->object.next;
+    else if (contexts == context)
+        contexts = (haly_context *)context->object.next;
+    if (context->object.next != NULL)
+        context->object.next->previous = context->object.previous;
+    context->object.previous = context->object.next = NULL;
+    short_lock_release(&list_lock);
+}
+
+void context_keep_abandoned(haly_context *context)
+{
+    short_lock_acquire_process(&list_lock);
+    context->object.next = (struct object *)abandoned;
+    abandoned = context;
+    short_lock_release(&list_lock);
 }
 
 void context_latch(haly_context *context, const haly_error *error)

@@ -137,6 +137,48 @@ static void nothing_is_submitted_once_a_context_was_released(void **state)
     assert_int_equal(f.other_control->is_destroyed, 1);
 }
 
+struct opening {
+    haly_instance *instance;
+    pthread_barrier_t *start;
+    haly_context *context;
+};
+
+static void *open_named(void *argument)
+{
+    struct opening *opening = argument;
+    const haly_context_desc desc = {HALY_CONTEXT_DESC_INIT, .name = "only one"};
+    pthread_barrier_wait(opening->start);
+    haly_context_open(opening->instance, &desc, &opening->context);
+    return NULL;
+}
+
+static void of_contexts_opened_at_once_one_gets_the_name(void **state)
+{
+    (void)state;
+    enum { THREADS = 8, ROUNDS = 100 };
+    haly_instance *instance = open_instance(CAPS_ALL);
+    for (int round = 0; round < ROUNDS; round++) {
+        pthread_t threads[THREADS];
+        struct opening openings[THREADS];
+        pthread_barrier_t start;
+        int count = 0;
+        assert_int_equal(pthread_barrier_init(&start, NULL, THREADS), 0);
+        for (int i = 0; i < THREADS; i++) {
+            openings[i] = (struct opening){instance, &start, NULL};
+            assert_int_equal(pthread_create(&threads[i], NULL, open_named, &openings[i]), 0);
+        }
+        for (int i = 0; i < THREADS; i++) {
+            assert_int_equal(pthread_join(threads[i], NULL), 0);
+            count += openings[i].context != NULL;
+        }
+        assert_int_equal(count, 1);
+        for (int i = 0; i < THREADS; i++)
+            haly_context_release(openings[i].context);
+        pthread_barrier_destroy(&start);
+    }
+    haly_instance_release(instance);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -144,6 +186,7 @@ int main(void)
         cmocka_unit_test(a_context_that_has_faulted_can_be_abandoned),
         cmocka_unit_test(nothing_is_submitted_once_a_context_was_abandoned),
         cmocka_unit_test(nothing_is_submitted_once_a_context_was_released),
+        cmocka_unit_test(of_contexts_opened_at_once_one_gets_the_name),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
