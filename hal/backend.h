@@ -20,6 +20,7 @@ struct backend {
     uint32_t preference; /* 0 first */
     haly_backend_state state;
     haly_status status;
+    haly_error failure; /* what is behind the status, when a call into the backend is: its numbers and words */
     uint32_t device_count;
     uint16_t abi_major, abi_minor;
     haly_backend_table table; /* completed with stubs: no entry is NULL once the backend was opened */

@@ -61,7 +61,7 @@ static haly_status check_named_backend(haly_instance *instance, const struct sel
         return fail_no_backend(instance, what, PRINTABLE(name));
     if (backend->state == HALY_BACKEND_READY)
         return HALY_OK;
-    return FAIL(backend->status, "%sbackend \"%s\" cannot be used: %s", what, backend->name, backend_reason(backend));
+    return fail_unusable(backend, what);
 }
 
 static haly_status find_device(haly_instance *instance, const struct selector *selector, const char *wanted,

@@ -48,6 +48,26 @@ static bool may_open(haly_instance *instance, const struct search_file *file, st
     return true;
 }
 
+haly_status fail_unusable(const struct backend *backend, const char *what)
+{
+    haly_error failure = backend->failure;
+    if (failure.status != backend->status)
+        failure =
+            (haly_error){HALY_ERROR_INIT, .status = backend->status, .recovery = error_recovery_of(backend->status)};
+    text_set(failure.message, sizeof failure.message, "%sbackend \"%s\" cannot be used: %s", what, backend->name,
+             backend_reason(backend));
+    text_set(failure.backend, sizeof failure.backend, "%s", backend->name);
+    failure.function[0] = '\0'; /* of the call that showed it first; this one names itself */
+    return error_status(error_restore(&failure), backend->status);
+}
+
+/* What ran out may be there the next time: to go on without the backend would choose another for no reason of its own.
+ */
+static bool ran_out(const struct backend *backend)
+{
+    return backend->status == HALY_ERR_HOST_OOM || backend->status == HALY_ERR_RESOURCE_EXHAUSTED;
+}
+
 /* Opens, declares its parameters, and probes it. *out_declared: its parameters are known. */
 static haly_status open_backend(haly_instance *instance, const struct search_file *file, struct backend *backend,
                                 bool *out_declared)
@@ -56,7 +76,7 @@ static haly_status open_backend(haly_instance *instance, const struct search_fil
     loader_open(backend, &source);
     *out_declared = backend->state == HALY_BACKEND_READY;
     if (!*out_declared)
-        return HALY_OK;
+        return ran_out(backend) ? fail_unusable(backend, "") : HALY_OK;
     TRY(params_declare(instance->params, backend->name, &backend->table));
     const struct params *before = param_scope(instance->params);
     loader_probe(backend);
@@ -64,9 +84,7 @@ static haly_status open_backend(haly_instance *instance, const struct search_fil
     if (backend->status != HALY_ERR_INVALID)
         return HALY_OK;
     /* A parameter with a bad value is the user's error; to go on with other backends would hide it. */
-    FAIL(HALY_ERR_INVALID, "backend \"%s\" cannot be used: %s", backend->name, backend->reason);
-    text_set(error_detail()->backend, sizeof error_detail()->backend, "%s", backend->name);
-    return HALY_ERR_INVALID;
+    return fail_unusable(backend, "");
 }
 
 static haly_status take_files(haly_instance *instance, const struct search *search, const char **unopened,
@@ -83,6 +101,8 @@ static haly_status take_files(haly_instance *instance, const struct search *sear
         instance->backend_count = index + 1;
         if (may_open(instance, file, backend))
             TRY(open_backend(instance, file, backend, &declared));
+        else if (ran_out(backend))
+            return fail_unusable(backend, "");
         else
             LOG(HALY_LOG_INFO, "backend \"%s\" (%s): %s", backend->name, backend->path, backend->reason);
         if (!declared && file->shadowed_by == NULL)
@@ -134,11 +154,8 @@ static haly_status insist_on_named(haly_instance *instance)
         }
         if (backend == NULL)
             return fail_no_backend(instance, "", name);
-        if (backend->state != HALY_BACKEND_READY) {
-            FAIL(backend->status, "backend \"%s\" cannot be used: %s", name, backend->reason);
-            text_set(error_detail()->backend, sizeof error_detail()->backend, "%s", name);
-            return backend->status;
-        }
+        if (backend->state != HALY_BACKEND_READY)
+            return fail_unusable(backend, "");
     }
     return HALY_OK;
 }
@@ -166,11 +183,12 @@ static haly_status take_search(haly_instance *instance, const struct search *sea
 
 haly_status discover_backends(haly_instance *instance, const struct instance_sources *sources)
 {
-    struct trust_anchor anchor;
+    struct trust_anchor anchor = {.folder = ""};
     struct search search;
-    const bool has_anchor = sources->search_beside && trust_anchor_find(&anchor);
-    TRY(search_backends(param_text(instance->params, "backend_path"), sources->builtins, has_anchor ? &anchor : NULL,
-                        sources->backend_folder, &search));
+    if (sources->search_beside)
+        TRY(trust_anchor_find(&anchor));
+    TRY(search_backends(param_text(instance->params, "backend_path"), sources->builtins,
+                        anchor.folder[0] != '\0' ? &anchor : NULL, sources->backend_folder, &search));
     const haly_status status = take_search(instance, &search);
     search_free(&search);
     return status;

@@ -59,31 +59,29 @@ static void leave_out(haly_instance *instance, struct backend *backend, uint32_t
 }
 
 /* Why a backend gave no device; the first reason counts. */
-static void note_failure(haly_error *failure, haly_status status, const char *backend, uint32_t index, const char *why)
+static void note_failure(haly_error *failure, const haly_error *cause, const char *backend, uint32_t index)
 {
     if (failure->status != HALY_OK)
         return;
-    *failure = (haly_error){HALY_ERROR_INIT, .status = status};
+    *failure = *cause;
     text_set(failure->backend, sizeof failure->backend, "%s", backend);
-    text_set(failure->message, sizeof failure->message, "device %s:%u: %s", backend, index, why);
+    text_set(failure->message, sizeof failure->message, "device %s:%u: %s", backend, index, cause->message);
 }
 
 /* A device that was opened: whether it may be used. */
 static bool is_welcome(haly_instance *instance, haly_device *device, haly_error *failure)
 {
-    char why[256];
     struct backend *backend = device->backend;
-    if (!device_spec_is_sound(&device->spec, backend->name, why, sizeof why)) {
-        note_failure(failure, HALY_ERR_BACKEND, backend->name, device->spec.index, why);
-        leave_out(instance, backend, device->spec.index, why);
-        return false;
-    }
-    const uint32_t line = policy_denies_device(instance->policy, &device->spec);
-    if (line == 0)
+    haly_error cause = {HALY_ERROR_INIT};
+    const bool is_sound = device_spec_is_sound(&device->spec, backend->name, cause.message, sizeof cause.message);
+    const uint32_t line = is_sound ? policy_denies_device(instance->policy, &device->spec) : 0;
+    if (is_sound && line == 0)
         return true;
-    text_set(why, sizeof why, "denied by %s, line %u", policy_path(instance->policy), line);
-    note_failure(failure, HALY_ERR_POLICY, backend->name, device->spec.index, why);
-    leave_out(instance, backend, device->spec.index, why);
+    cause.status = is_sound ? HALY_ERR_POLICY : HALY_ERR_BACKEND;
+    if (is_sound)
+        text_set(cause.message, sizeof cause.message, "denied by %s, line %u", policy_path(instance->policy), line);
+    note_failure(failure, &cause, backend->name, device->spec.index);
+    leave_out(instance, backend, device->spec.index, cause.message);
     return false;
 }
 
@@ -115,7 +113,6 @@ static haly_device *device_allocate(haly_instance *instance, struct backend *bac
 /* Adds one device, or notes why not. Fails only for host memory of ours. */
 static haly_status add_device(haly_instance *instance, struct backend *backend, uint32_t index, haly_error *failure)
 {
-    char why[BACKEND_REASON_BYTES];
     haly_device **grown = realloc(instance->devices, (instance->device_count + 1) * sizeof(haly_device *));
     if (grown != NULL)
         instance->devices = grown;
@@ -125,9 +122,9 @@ static haly_status add_device(haly_instance *instance, struct backend *backend, 
     const uint64_t serial = error_serial();
     const haly_status status = backend->table.device_open(index, device->block, &device->spec);
     if (status != HALY_OK) {
-        const haly_status reason = loader_take_failure(status, serial, why, sizeof why);
-        note_failure(failure, reason, backend->name, index, why);
-        leave_out(instance, backend, index, why);
+        const haly_error cause = loader_take_failure(status, serial);
+        note_failure(failure, &cause, backend->name, index);
+        leave_out(instance, backend, index, cause.message);
         block_destroy(device->block);
         free(device);
         return HALY_OK;
@@ -143,27 +140,19 @@ static haly_status add_device(haly_instance *instance, struct backend *backend, 
 
 static uint32_t count_devices(struct backend *backend, haly_error *failure)
 {
-    char why[BACKEND_REASON_BYTES] = "it found no device";
     uint32_t count = 0;
     const uint64_t serial = error_serial();
-    haly_status status = backend->table.device_count(&count);
-    if (status != HALY_OK) {
-        status = loader_take_failure(status, serial, why, sizeof why);
-    } else if (count == 0) {
-        status = HALY_ERR_UNAVAILABLE;
-    } else if (count > DEVICES_PER_BACKEND) {
-        status = HALY_ERR_BACKEND;
-        text_set(why, sizeof why, "it speaks of %u devices", count);
-    }
-    if (status == HALY_OK)
+    const haly_status status = backend->table.device_count(&count);
+    if (status == HALY_OK && count > 0 && count <= DEVICES_PER_BACKEND)
         return count;
-    if (error_serial() != serial)
-        *failure = *error_detail(); /* with the vendor's own number and words */
-    else
-        *failure = (haly_error){HALY_ERROR_INIT};
-    failure->status = status;
+    *failure = (haly_error){HALY_ERROR_INIT, .status = HALY_ERR_UNAVAILABLE, .message = "it found no device"};
+    if (status != HALY_OK) {
+        *failure = loader_take_failure(status, serial);
+    } else if (count > 0) {
+        failure->status = HALY_ERR_BACKEND;
+        text_set(failure->message, sizeof failure->message, "it speaks of %u devices", count);
+    }
     text_set(failure->backend, sizeof failure->backend, "%s", backend->name);
-    text_set(failure->message, sizeof failure->message, "%s", why);
     return 0;
 }
 
@@ -172,6 +161,7 @@ static void fail_backend(haly_instance *instance, struct backend *backend, const
     pthread_mutex_lock(&instance->lock);
     backend->state = failure->status == HALY_ERR_POLICY ? HALY_BACKEND_DENIED : HALY_BACKEND_UNAVAILABLE;
     backend->status = failure->status;
+    backend->failure = *failure;
     backend->device_count = 0;
     backend->has_late_reason = true;
     text_set(backend->late_reason, sizeof backend->late_reason, "%s", failure->message);

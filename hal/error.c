@@ -2,6 +2,7 @@
 /* The calling thread's failure detail, and the names of statuses. */
 #include "error.h"
 
+#include <errno.h>
 #include <stdarg.h>
 #include <string.h>
 
@@ -115,6 +116,26 @@ haly_status error_restore(const haly_error *error)
     last_error = *error;
     failures++;
     return error->status;
+}
+
+haly_status error_of_errno(int error)
+{
+    switch (error) {
+    case ENOENT:
+    case ENOTDIR:
+        return HALY_ERR_NOT_FOUND;
+    case EACCES:
+    case EPERM:
+        return HALY_ERR_PERMISSION;
+    case ENOMEM:
+        return HALY_ERR_HOST_OOM;
+    case EMFILE:
+    case ENFILE:
+    case EAGAIN:
+        return HALY_ERR_RESOURCE_EXHAUSTED;
+    default:
+        return HALY_ERR_IO;
+    }
 }
 
 haly_error *error_detail(void)

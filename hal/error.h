@@ -7,6 +7,9 @@
 #ifndef HAL_ERROR_H
 #define HAL_ERROR_H
 
+#include <stdbool.h>
+#include <string.h>
+
 #include <halyard/error.h>
 #include <halyard/instance.h>
 
@@ -35,9 +38,24 @@ static inline haly_status error_status(haly_status set, haly_status status)
 /* The name of a public function, "" in a helper; known when it is compiled. */
 #define PUBLIC_FUNCTION (__builtin_strncmp(__func__, "haly_", 5) == 0 ? __func__ : "")
 
+/* What is exhausted may be there the next time. */
+static inline haly_error_recovery error_recovery_of(haly_status status)
+{
+    const bool is_exhausted =
+        status == HALY_ERR_HOST_OOM || status == HALY_ERR_DEVICE_OOM || status == HALY_ERR_RESOURCE_EXHAUSTED;
+    return is_exhausted ? HALY_RECOVER_RETRY : HALY_RECOVER_NONE;
+}
+
 #define FAIL(status_, ...)                                                                                             \
-    error_status(error_set(PUBLIC_FUNCTION, (status_), HALY_SCOPE_CALL, HALY_RECOVER_NONE, 0, NULL, __VA_ARGS__),      \
-                 (status_))
+    error_status(                                                                                                      \
+        error_set(PUBLIC_FUNCTION, (status_), HALY_SCOPE_CALL, error_recovery_of(status_), 0, NULL, __VA_ARGS__),      \
+        (status_))
+
+/* A failure of the system's: the status that its number stands for, with number and text as the native ones. */
+haly_status error_of_errno(int error);
+#define FAIL_ERRNO(error_, ...)                                                                                        \
+    error_set(PUBLIC_FUNCTION, error_of_errno(error_), HALY_SCOPE_CALL, error_recovery_of(error_of_errno(error_)),     \
+              (error_), strerror(error_), __VA_ARGS__)
 
 /* Names the public function in the detail of a failure that a callee decided; HALY_NOT_READY and HALY_TIMEOUT may have
  * none. */
@@ -77,9 +95,7 @@ haly_status backend_failure_note(const char *backend, uint64_t serial_before, ha
 /* One sentence for host memory exhausted while doing `what`. */
 static inline haly_status fail_host_oom(const char *what, uint64_t bytes)
 {
-    return error_status(error_set("", HALY_ERR_HOST_OOM, HALY_SCOPE_CALL, HALY_RECOVER_RETRY, 0, NULL,
-                                  "host memory exhausted: %llu bytes for %s", (unsigned long long)bytes, what),
-                        HALY_ERR_HOST_OOM);
+    return FAIL(HALY_ERR_HOST_OOM, "host memory exhausted: %llu bytes for %s", (unsigned long long)bytes, what);
 }
 
 #endif

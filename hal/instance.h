@@ -54,6 +54,9 @@ struct backend *instance_backend(haly_instance *instance, const char *name);
 /* Why a backend, or some of its devices, cannot be used; or "". Under the lock, or once devices are known. */
 const char *backend_reason(const struct backend *backend);
 
+/* Fails for a backend that cannot be used, with what is behind it; `what` begins the message. */
+haly_status fail_unusable(const struct backend *backend, const char *what);
+
 /* HALY_ERR_NOT_FOUND: no file of that name; `what` begins the message. Says where it was looked for and what is near.
  */
 haly_status fail_no_backend(haly_instance *instance, const char *what, const char *name);

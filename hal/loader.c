@@ -31,6 +31,7 @@ struct outcome {
     haly_backend_state state;
     haly_status status;
     char reason[BACKEND_REASON_BYTES];
+    haly_error failure; /* of the entry function */
     char version[64];
     uint16_t abi_major, abi_minor;
     haly_backend_table table;
@@ -57,15 +58,17 @@ void loader_forked(void)
     pthread_cond_init(&changed, NULL);
 }
 
-haly_status loader_take_failure(haly_status status, uint64_t serial, char *out_reason, size_t size)
+haly_error loader_take_failure(haly_status status, uint64_t serial)
 {
-    if (status < HALY_ERR_INVALID)
-        status = HALY_ERR_BACKEND;
-    if (error_serial() == serial || error_detail()->message[0] == '\0')
-        text_set(out_reason, size, "it failed without saying why (%s)", haly_status_name(status));
-    else
-        text_printable(out_reason, size, error_detail()->message, SIZE_MAX);
-    return status;
+    haly_error failure = {HALY_ERROR_INIT};
+    if (error_serial() != serial)
+        failure = *error_detail();
+    failure.status = status < HALY_ERR_INVALID ? HALY_ERR_BACKEND : status;
+    if (failure.message[0] == '\0')
+        text_set(failure.message, sizeof failure.message, "it failed without saying why (%s)",
+                 haly_status_name(failure.status));
+    text_printable(failure.message, sizeof failure.message, failure.message, SIZE_MAX);
+    return failure;
 }
 
 HALY_PRINTF_LIKE(4, 5)
@@ -184,10 +187,9 @@ static bool enter(haly_backend_entry entry, const char *name, struct outcome *ou
     const haly_status status = entry(&core_table, &table);
     outcome->was_entered = true;
     if (status != HALY_OK) {
-        char reason[BACKEND_REASON_BYTES];
-        const haly_status failure = loader_take_failure(status, serial, reason, sizeof reason);
+        outcome->failure = loader_take_failure(status, serial);
         *error_detail() = before;
-        return reject(outcome, HALY_BACKEND_UNAVAILABLE, failure, "%s", reason);
+        return reject(outcome, HALY_BACKEND_UNAVAILABLE, outcome->failure.status, "%s", outcome->failure.message);
     }
     *error_detail() = before;
     return negotiate(table, name, outcome);
@@ -279,6 +281,7 @@ void loader_open(struct backend *backend, const struct loader_source *source)
         check_table_name(outcome.table.name, backend->name, &outcome); /* a second name of a file loaded before */
     backend->state = outcome.state;
     backend->status = outcome.status;
+    backend->failure = outcome.failure;
     backend->abi_major = outcome.abi_major;
     backend->abi_minor = outcome.abi_minor;
     backend->table = outcome.table;
@@ -295,7 +298,9 @@ void loader_probe(struct backend *backend)
     const uint64_t serial = error_serial();
     const haly_status status = backend->table.probe(&probe);
     if (status != HALY_OK) {
-        backend->status = loader_take_failure(status, serial, backend->reason, sizeof backend->reason);
+        backend->failure = loader_take_failure(status, serial);
+        backend->status = backend->failure.status;
+        text_set(backend->reason, sizeof backend->reason, "%s", backend->failure.message);
     } else if (probe.device_count == 0 && probe.maybe == 0) {
         backend->status = HALY_ERR_UNAVAILABLE;
         text_set(backend->reason, sizeof backend->reason, "it found no device");

@@ -31,8 +31,8 @@ void loader_shutdown_backends(void);
 /* In a child of fork: the lock may be held by a thread of the parent's. */
 void loader_forked(void);
 
-/* The failure that a backend's call left in the calling thread's detail, as status and one sentence; for calls whose
- * failure is a property of the backend. `serial` is error_serial() from before the call. */
-haly_status loader_take_failure(haly_status status, uint64_t serial, char *out_reason, size_t size);
+/* The failure that a backend's call left in the calling thread's detail; for calls whose failure is a property of the
+ * backend. `serial` is error_serial() from before the call. */
+haly_error loader_take_failure(haly_status status, uint64_t serial);
 
 #endif

@@ -187,8 +187,9 @@ static haly_status read_file(const struct policy *policy, int file, char **out_t
         if (got < 0 && errno == EINTR)
             continue;
         if (got < 0) {
+            const int error = errno;
             free(text);
-            return FAIL(HALY_ERR_IO, "cannot read %s: %s", policy->path, strerror(errno));
+            return FAIL_ERRNO(error, "cannot read %s: %s", policy->path, strerror(error));
         }
         size += (size_t)got;
     }
@@ -201,11 +202,11 @@ static haly_status read_file(const struct policy *policy, int file, char **out_t
 static haly_status load(struct policy *policy)
 {
     const int file = open(policy->path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
-    if (file < 0 && (errno == ENOENT || errno == ENOTDIR))
+    const int error = file < 0 ? errno : 0;
+    if (error == ENOENT || error == ENOTDIR)
         return HALY_OK;
     if (file < 0)
-        return FAIL(errno == EACCES ? HALY_ERR_PERMISSION : HALY_ERR_IO, "cannot open the policy file %s: %s",
-                    policy->path, strerror(errno));
+        return FAIL_ERRNO(error, "cannot open the policy file %s: %s", policy->path, strerror(error));
     char *text = NULL;
     size_t size = 0;
     haly_status status = read_file(policy, file, &text, &size);

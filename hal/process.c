@@ -7,6 +7,7 @@
 #define _GNU_SOURCE
 #include "process.h"
 
+#include <errno.h>
 #include <signal.h>
 #include <sys/mman.h>
 #include <time.h>
@@ -46,7 +47,10 @@ static haly_status page_map(void)
     if (page == MAP_FAILED)
         return fail_host_oom("what tells forked processes apart", bytes);
     if (madvise(page, bytes, MADV_WIPEONFORK) != 0) {
+        const int error = errno;
         munmap(page, bytes);
+        if (error == ENOMEM)
+            return fail_host_oom("what tells forked processes apart", bytes);
         return FAIL(HALY_ERR_UNSUPPORTED, "this kernel lacks MADV_WIPEONFORK (Linux 4.14), which fork safety needs");
     }
     atomic_store(&page->number, atomic_load(&last_number)); /* as without a page */

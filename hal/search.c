@@ -137,22 +137,24 @@ static int compare_names(const struct dirent **a, const struct dirent **b)
     return strcmp((*a)->d_name, (*b)->d_name);
 }
 
-/* In the order of names, so that every machine sees the same one. A folder that is not there is no error. */
+/* In the order of names, so that every machine sees the same one. A folder that is not there is no error, nor is one of
+ * Halyard's own that this process may not read. */
 static haly_status add_folder(struct search *search, const char *folder, const struct trust_anchor *anchor,
                               bool is_required)
 {
     struct dirent **entries;
     const int count = scandir(folder, &entries, is_backend_file, compare_names);
-    if (count < 0 && errno == ENOMEM)
-        return fail_host_oom("a folder's list", 0);
+    const int error = count < 0 ? errno : 0;
     text_append(search->folders, sizeof search->folders, "%s%s", search->folders[0] != '\0' ? ", " : "", folder);
-    if (count < 0 && is_required && errno != ENOENT && errno != ENOTDIR)
-        return FAIL(errno == EACCES ? HALY_ERR_PERMISSION : HALY_ERR_IO, "HALYARD_BACKEND_PATH: cannot read %s: %s",
-                    folder, strerror(errno));
-    if (count < 0) {
-        LOG(is_required ? HALY_LOG_WARN : HALY_LOG_DEBUG, "no backends in %s: %s", folder, strerror(errno));
+    const haly_status looked = count < 0 ? error_of_errno(error) : HALY_OK;
+    const bool is_nothing_there = looked == HALY_ERR_NOT_FOUND || (looked == HALY_ERR_PERMISSION && !is_required);
+    if (is_nothing_there) {
+        LOG(is_required ? HALY_LOG_WARN : HALY_LOG_DEBUG, "no backends in %s: %s", folder, strerror(error));
         return HALY_OK;
     }
+    if (looked != HALY_OK)
+        return FAIL_ERRNO(error, "%scannot read %s: %s", is_required ? "HALYARD_BACKEND_PATH: " : "", folder,
+                          strerror(error));
     haly_status status = HALY_OK;
     for (int i = 0; i < count; i++) {
         char path[PATH_MAX], name[BACKEND_NAME_BYTES];

@@ -16,28 +16,15 @@
 #include <unistd.h>
 
 #include "error.h"
+#include "log.h"
 #include "text.h"
 
 static haly_status fail_errno(const char *path, const char *what, char *why, size_t why_size)
 {
     const int error = errno;
     text_set(why, why_size, "%s %s: %s", what, path, strerror(error));
-    switch (error) {
-    case ENOENT:
-    case ENOTDIR:
-        return HALY_ERR_NOT_FOUND;
-    case EACCES:
-    case EPERM:
-    case ELOOP:
-        return HALY_ERR_PERMISSION;
-    case ENOMEM:
-        return HALY_ERR_HOST_OOM;
-    case EMFILE:
-    case ENFILE:
-        return HALY_ERR_RESOURCE_EXHAUSTED;
-    default:
-        return HALY_ERR_IO;
-    }
+    return error == ELOOP ? HALY_ERR_PERMISSION
+                          : error_of_errno(error); /* links that lead nowhere are no place to trust */
 }
 
 /* Whether the effective user may be believed besides root. Not in a program that runs with elevated privileges while
@@ -144,40 +131,62 @@ haly_status trust_check(const char *path, const struct trust_anchor *anchor, cha
 }
 
 /* Path of the file that is mapped where `address` lies, as the kernel has it: unlike dladdr() it does not depend on the
- * name a program used to load the library. */
-static bool mapped_file(const void *address, char *out_path)
+ * name a program used to load the library. "" when the kernel does not tell. */
+static haly_status mapped_file(const void *address, char *out_path)
 {
-    FILE *maps = fopen("/proc/self/maps", "re");
     char line[PATH_MAX + 128];
-    bool found = false;
-    while (maps != NULL && !found && fgets(line, sizeof line, maps) != NULL) {
+    out_path[0] = '\0';
+    FILE *maps = fopen("/proc/self/maps", "re");
+    const int error = errno;
+    if (maps == NULL)
+        return FAIL_ERRNO(error, "/proc/self/maps cannot be opened: %s", strerror(error));
+    while (out_path[0] == '\0' && fgets(line, sizeof line, maps) != NULL) {
         /* start-end permissions offset device inode path: the first slash begins the path */
         char *rest = line;
         const uintptr_t start = strtoul(line, &rest, 16);
         const uintptr_t end = *rest == '-' ? strtoul(rest + 1, NULL, 16) : 0;
         const char *path = strchr(line, '/');
         line[strcspn(line, "\n")] = '\0';
-        if ((uintptr_t)address >= start && (uintptr_t)address < end && path != NULL) {
+        if ((uintptr_t)address >= start && (uintptr_t)address < end && path != NULL)
             text_set(out_path, PATH_MAX, "%s", path);
-            found = true;
-        }
     }
-    if (maps != NULL)
-        fclose(maps);
-    return found;
+    const bool is_bad = ferror(maps) != 0;
+    fclose(maps);
+    return is_bad ? FAIL(HALY_ERR_IO, "/proc/self/maps cannot be read") : HALY_OK;
 }
 
-bool trust_anchor_find(struct trust_anchor *out_anchor)
+static haly_status find_anchor(struct trust_anchor *anchor)
 {
     static const char here = 0; /* any address of this library's own */
-    char path[PATH_MAX];
+    char path[PATH_MAX], folder[PATH_MAX];
     struct stat info;
-    if (!mapped_file(&here, path) || stat(path, &info) != 0)
-        return false;
-    out_anchor->owner = info.st_uid;
-    out_anchor->group = info.st_gid;
-    out_anchor->group_may_write = (info.st_mode & S_IWGRP) != 0 && (info.st_mode & S_IWOTH) == 0;
+    TRY(mapped_file(&here, path));
+    if (path[0] == '\0')
+        return HALY_OK;
+    const int error = stat(path, &info) != 0 ? errno : 0;
+    if (error != 0)
+        return FAIL_ERRNO(error, "cannot look at %s: %s", path, strerror(error));
+    anchor->owner = info.st_uid;
+    anchor->group = info.st_gid;
+    anchor->group_may_write = (info.st_mode & S_IWGRP) != 0 && (info.st_mode & S_IWOTH) == 0;
     char *slash = strrchr(path, '/');
     slash[slash == path ? 1 : 0] = '\0';
-    return realpath(path, out_anchor->folder) != NULL;
+    const bool is_real = realpath(path, folder) != NULL;
+    const int unresolved = errno;
+    if (!is_real)
+        return FAIL_ERRNO(unresolved, "cannot resolve %s: %s", path, strerror(unresolved));
+    memcpy(anchor->folder, folder, sizeof folder);
+    return HALY_OK;
+}
+
+haly_status trust_anchor_find(struct trust_anchor *out_anchor)
+{
+    const haly_error before = *error_detail();
+    out_anchor->folder[0] = '\0';
+    const haly_status status = find_anchor(out_anchor);
+    if (status != HALY_ERR_NOT_FOUND && status != HALY_ERR_PERMISSION)
+        return status;
+    LOG(HALY_LOG_WARN, "no backends are looked for beside libhalyard: %s", error_detail()->message);
+    *error_detail() = before;
+    return HALY_OK;
 }

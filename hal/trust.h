@@ -27,8 +27,9 @@ struct trust_anchor {
     bool group_may_write;
 };
 
-/* Finds it from the mapping of this library. False when that cannot be told; not to be used in set-uid programs. */
-bool trust_anchor_find(struct trust_anchor *out_anchor);
+/* Finds it from the mapping of this library; its folder is "" where the system does not tell, or not us. Not to be used
+ * in set-uid programs. @return HALY_OK; HALY_ERR_HOST_OOM, HALY_ERR_RESOURCE_EXHAUSTED, HALY_ERR_IO. */
+haly_status trust_anchor_find(struct trust_anchor *out_anchor);
 
 /*
  * Resolves `path` into `out_real` (PATH_MAX bytes) and checks it. `anchor` may be NULL. On failure out_real holds the

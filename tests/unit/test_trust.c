@@ -197,7 +197,7 @@ static void the_anchor_is_where_this_code_lies(void **state)
     assert_true(length > 0);
     self[length] = '\0';
     *strrchr(self, '/') = '\0';
-    assert_true(trust_anchor_find(&anchor));
+    assert_int_equal(trust_anchor_find(&anchor), HALY_OK);
     assert_string_equal(anchor.folder, self);
 }
 
