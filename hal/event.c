@@ -355,6 +355,8 @@ haly_status haly_event_query(haly_event *event)
     haly_status status = HALY_NOT_READY;
     if (timeline_event_has_finished(record->timeline, record->sequence, record->block))
         status = timeline_status(record->timeline, record->sequence);
+    else if (context_check(record->context) != HALY_OK) /* asking may have shown a fault */
+        status = error_detail()->status;
     if (status == HALY_OK)
         settle(event, record);
     event_record_release(record);

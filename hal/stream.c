@@ -191,5 +191,8 @@ haly_status haly_stream_query(haly_stream *stream)
     const uint64_t sequence = timeline_submitted(stream->timeline);
     const bool has_finished = timeline_has_finished(stream->timeline, sequence);
     TRY(timeline_status(stream->timeline, UINT64_MAX));
-    return has_finished ? HALY_OK : HALY_NOT_READY;
+    if (has_finished)
+        return HALY_OK;
+    TRY(context_check(stream->object.context)); /* asking may have shown a fault */
+    return HALY_NOT_READY;
 }
