@@ -3,7 +3,6 @@
 /* The cpu backend's table and its entry function. Streams are queues that the waiting thread runs itself; the rest of
  * the files say how. */
 #include <stdio.h>
-#include <string.h>
 #include <sys/utsname.h>
 
 #include "cpu_context.h"
@@ -16,16 +15,6 @@
 #include "planted.h"
 
 const haly_core_table *cpu_core;
-
-haly_status cpu_fail_errno(haly_status status, int error, const char *what)
-{
-    char buffer[128] = "";
-    const char *text = strerror_r(error, buffer, sizeof buffer);
-    return cpu_core->fail(status, HALY_SCOPE_CALL,
-                          status == HALY_ERR_HOST_OOM || status == HALY_ERR_DEVICE_OOM ? HALY_RECOVER_RETRY
-                                                                                       : HALY_RECOVER_NONE,
-                          error, text, "%s: %s", what, text);
-}
 
 /* A wrong value makes the backend unusable, with the reason, before anything is opened. */
 static haly_status probe(haly_backend_probe *out_probe)

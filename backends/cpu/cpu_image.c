@@ -41,9 +41,10 @@ static haly_status open_object(const char *name, const char *label, void **out_h
 {
     void *handle = dlopen(name, RTLD_NOW | RTLD_LOCAL);
     if (handle == NULL) {
-        const char *text = dlerror();
-        return cpu_core->fail(HALY_ERR_CORRUPT, HALY_SCOPE_CALL, HALY_RECOVER_NONE, 0, text,
-                              "the dynamic linker refuses %s: %s", label, text != NULL ? text : "no reason given");
+        const char *told = dlerror(), *text = told != NULL ? told : "no reason given";
+        const haly_status status = cpu_linker_status(text, HALY_ERR_CORRUPT);
+        return cpu_core->fail(status, HALY_SCOPE_CALL, cpu_recovery_of(status), 0, text,
+                              "the dynamic linker refuses %s: %s", label, text);
     }
     *out_handle = handle;
     return HALY_OK;
@@ -56,8 +57,7 @@ static haly_status write_all(int descriptor, const unsigned char *data, uint64_t
         if (written < 0 && errno == EINTR)
             continue;
         if (written <= 0)
-            return cpu_fail_errno(errno == ENOMEM || errno == ENOSPC ? HALY_ERR_HOST_OOM : HALY_ERR_IO, errno,
-                                  "writing a module's image");
+            return cpu_fail_errno(errno, "writing a module's image");
         data += written;
         bytes -= (uint64_t)written;
     }
@@ -70,8 +70,7 @@ haly_status cpu_image_open_memory(const void *data, uint64_t bytes, void **out_h
     TRY(cpu_elf_check(data, (size_t)bytes));
     const int descriptor = memfd_create("halyard-module", MFD_CLOEXEC);
     if (descriptor < 0)
-        return cpu_fail_errno(errno == ENOMEM ? HALY_ERR_HOST_OOM : HALY_ERR_RESOURCE_EXHAUSTED, errno,
-                              "memfd_create for a module");
+        return cpu_fail_errno(errno, "memfd_create for a module");
     haly_status status = write_all(descriptor, data, bytes);
     if (status == HALY_OK) {
         make_name(name, descriptor);
@@ -88,14 +87,14 @@ static haly_status check_file(int file, const char *path)
 {
     struct stat about;
     if (fstat(file, &about) != 0)
-        return cpu_fail_errno(HALY_ERR_IO, errno, path);
+        return cpu_fail_errno(errno, path);
     if (!S_ISREG(about.st_mode))
         return FAIL(HALY_ERR_IO, "%s is not a regular file", path);
     if (about.st_size == 0)
         return FAIL(HALY_ERR_CORRUPT, "%s is empty", path);
     void *image = mmap(NULL, (size_t)about.st_size, PROT_READ, MAP_PRIVATE, file, 0);
     if (image == MAP_FAILED)
-        return cpu_fail_errno(errno == ENOMEM ? HALY_ERR_HOST_OOM : HALY_ERR_IO, errno, path);
+        return cpu_fail_errno(errno, path);
     const haly_status status = cpu_elf_check(image, (size_t)about.st_size);
     munmap(image, (size_t)about.st_size);
     return status;
@@ -105,14 +104,11 @@ haly_status cpu_image_open_file(const char *path, void **out_handle)
 {
     char *real = realpath(path, NULL); /* a name with a slash: the linker's search path is none of our business */
     if (real == NULL)
-        return cpu_fail_errno(errno == ENOENT || errno == ENOTDIR ? HALY_ERR_NOT_FOUND
-                              : errno == EACCES                   ? HALY_ERR_PERMISSION
-                                                                  : HALY_ERR_IO,
-                              errno, path);
+        return cpu_fail_errno(errno, path);
     haly_status status;
     const int file = open(real, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
     if (file < 0) {
-        status = cpu_fail_errno(errno == EACCES ? HALY_ERR_PERMISSION : HALY_ERR_IO, errno, real);
+        status = cpu_fail_errno(errno, real);
     } else {
         status = check_file(file, real);
         close(file);

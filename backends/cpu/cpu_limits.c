@@ -12,6 +12,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/sysinfo.h>
 
 #include "planted.h"
 
@@ -159,7 +160,10 @@ static void look_memory_v1(const char *folder, void *value)
 
 uint64_t cpu_limits_memory(void)
 {
+    struct sysinfo system;
     uint64_t bytes = meminfo("MemTotal");
+    if (bytes == 0 && sysinfo(&system) == 0) /* no /proc to read: limits of groups alone may be no limits at all */
+        bytes = (uint64_t)system.totalram * system.mem_unit;
     each_group("", look_memory_v2, &bytes);
     each_group("memory", look_memory_v1, &bytes);
     return bytes;

@@ -24,9 +24,8 @@ static haly_status take_budget(struct cpu_device *device, uint64_t size)
     uint64_t used = atomic_load_explicit(&device->allocated, memory_order_relaxed);
     do {
         if (device->memory_bytes != 0 && (size > device->memory_bytes || used > device->memory_bytes - size))
-            return FAIL_RETRY(HALY_ERR_DEVICE_OOM, "%llu bytes of device memory: %llu of %llu are in use",
-                              (unsigned long long)size, (unsigned long long)used,
-                              (unsigned long long)device->memory_bytes);
+            return FAIL(HALY_ERR_DEVICE_OOM, "%llu bytes of device memory: %llu of %llu are in use",
+                        (unsigned long long)size, (unsigned long long)used, (unsigned long long)device->memory_bytes);
     } while (!atomic_compare_exchange_weak_explicit(&device->allocated, &used, used + size, memory_order_relaxed,
                                                     memory_order_relaxed));
     return HALY_OK;
@@ -79,7 +78,7 @@ haly_status cpu_segment_alloc(void *context, void *segment, const haly_segment_d
     if (address == NULL) {
         const int error = errno;
         return_budget(owner->device, size);
-        return cpu_fail_errno(HALY_ERR_DEVICE_OOM, error, "mapping device memory");
+        return cpu_fail_errno_as(HALY_ERR_DEVICE_OOM, error, "mapping device memory");
     }
     madvise(address, (size_t)size, MADV_HUGEPAGE); /* advice: where it is refused, small pages serve */
     if (owner->device->config.is_strict)
@@ -118,7 +117,7 @@ haly_status cpu_host_alloc(void *context, uint64_t size, void **out_address)
         address = aligned_alloc(CPU_ALIGNMENT, (size_t)(size / CPU_ALIGNMENT + 1) * CPU_ALIGNMENT);
     }
     if (address == NULL)
-        return cpu_fail_errno(HALY_ERR_HOST_OOM, errno, "allocating host memory");
+        return cpu_fail_errno_as(HALY_ERR_HOST_OOM, errno, "allocating host memory");
     *out_address = address;
     return HALY_OK;
 }

@@ -14,6 +14,8 @@
 #include "cpu_isa.h"
 #include "planted.h"
 
+_Static_assert(CPU_ONEDNN_NO_MEMORY == dnnl_out_of_memory, "what the backend takes for memory exhausted");
+
 struct matmul {
     dnnl_primitive_t primitive;
     dnnl_memory_desc_t a, b, bias, y;
@@ -117,19 +119,20 @@ static dnnl_status_t make(struct matmul *self, const struct cpu_onednn_matmul *m
     return status == dnnl_success ? make_primitive(self, &desc) : status;
 }
 
-static void *matmul_create(const struct cpu_onednn_matmul *matmul)
+static int matmul_create(const struct cpu_onednn_matmul *matmul, void **out_matmul)
 {
     struct matmul *self = calloc(1, sizeof *self);
     if (self == NULL)
-        return NULL;
+        return CPU_ONEDNN_NO_MEMORY;
     self->has_bias = matmul->has_bias != 0;
     const int before = enter();
     const dnnl_status_t status = make(self, matmul);
     leave(before);
     if (status == dnnl_success)
-        return self;
-    free(self);
-    return NULL;
+        *out_matmul = self;
+    else
+        free(self);
+    return (int)status;
 }
 
 static void matmul_destroy(void *matmul)
@@ -183,44 +186,50 @@ static int matmul_run(void *matmul, const void *a, const void *b, const void *bi
     if (self->scratchpad_bytes != 0) {
         scratchpad = aligned_alloc(64, (self->scratchpad_bytes + 63) / 64 * 64);
         if (scratchpad == NULL)
-            return dnnl_out_of_memory;
+            return CPU_ONEDNN_NO_MEMORY;
     }
     const dnnl_status_t status = execute(self, a, b, bias, y, scratchpad);
     free(scratchpad);
     return (int)status;
 }
 
-static uint32_t set_up_for;
+static dnnl_status_t open_stream(void)
+{
+    const dnnl_status_t status = dnnl_stream_create(&stream, engine, dnnl_stream_default_flags);
+    if (status != dnnl_success)
+        dnnl_engine_destroy(engine);
+    return status;
+}
 
-static void set_up(void)
+static dnnl_status_t set_up(uint32_t isa)
 {
     find_openmp();
-    if (set_up_for == CPU_ISA_AVX2)
+    if (isa == CPU_ISA_AVX2)
         dnnl_set_max_cpu_isa(dnnl_cpu_isa_avx2);
     const int before = enter();
     dnnl_status_t status = dnnl_engine_create(&engine, dnnl_cpu, 0);
     if (status == dnnl_success)
-        status = dnnl_stream_create(&stream, engine, dnnl_stream_default_flags);
+        status = open_stream();
     leave(before);
     if (status != dnnl_success)
-        return;
+        return status;
     const dnnl_version_t *version = dnnl_version();
     snprintf(table.library, sizeof table.library, "oneDNN %d.%d.%d", version->major, version->minor, version->patch);
+    table.isa = isa;
     table.matmul_create = matmul_create;
     table.matmul_destroy = matmul_destroy;
     table.matmul_run = matmul_run;
-    table.version = CPU_ONEDNN_VERSION;
+    table.version =
+        CPU_ONEDNN_VERSION; /* last: a child of fork begins again with what its parent was in the middle of */
+    return dnnl_success;
 }
 
-__attribute__((visibility("default"))) const struct cpu_onednn_table *halyard_cpu_onednn(uint32_t isa);
+__attribute__((visibility("default"))) int halyard_cpu_onednn(uint32_t isa, const struct cpu_onednn_table **out_table);
 
-const struct cpu_onednn_table *halyard_cpu_onednn(uint32_t isa)
+int halyard_cpu_onednn(uint32_t isa, const struct cpu_onednn_table **out_table)
 {
-    static int is_done;
-    if (!is_done) {
-        set_up_for = isa;
-        set_up();
-        is_done = 1; /* last: a child of fork begins again with what its parent was in the middle of */
-    }
-    return table.version != 0 && set_up_for == isa ? &table : NULL;
+    const dnnl_status_t status = table.version != 0 ? dnnl_success : set_up(isa);
+    if (status == dnnl_success)
+        *out_table = &table;
+    return (int)status;
 }

@@ -12,8 +12,7 @@
 #include <unistd.h>
 
 static _Atomic pid_t holder; /* of the lock: the process, so that a child does not wait for a thread of its parent's */
-static cpu_onednn_entry *entry;
-static char reason[320]; /* why it cannot be used; "" until it was tried */
+static cpu_onednn_entry *entry; /* NULL until it was found */
 
 static void lock(void)
 {
@@ -42,23 +41,39 @@ static bool make_path(char *path, size_t bytes)
            bytes;
 }
 
-static void load(void)
+static haly_status load(void)
 {
     char path[4096];
-    if (!make_path(path, sizeof path)) {
-        snprintf(reason, sizeof reason, "the backend was not loaded by an absolute path");
-        return;
-    }
+    if (!make_path(path, sizeof path))
+        return FAIL(HALY_ERR_UNAVAILABLE, "oneDNN: the backend was not loaded by an absolute path");
     void *handle = dlopen(path, RTLD_NOW | RTLD_LOCAL | RTLD_NODELETE);
     if (handle == NULL) {
-        const char *text = dlerror();
-        snprintf(reason, sizeof reason, "%.300s", text != NULL ? text : path);
-        return;
+        const char *told = dlerror(), *text = told != NULL ? told : path;
+        return FAIL(cpu_linker_status(text, HALY_ERR_UNAVAILABLE), "oneDNN: %.300s", text);
     }
     void *symbol = dlsym(handle, CPU_ONEDNN_SYMBOL);
     if (symbol == NULL)
-        snprintf(reason, sizeof reason, "%.200s does not export " CPU_ONEDNN_SYMBOL, path);
+        return FAIL(HALY_ERR_UNAVAILABLE, "oneDNN: %.200s does not export " CPU_ONEDNN_SYMBOL, path);
     memcpy(&entry, &symbol, sizeof symbol); /* ISO C has no cast from an object's to a function's address */
+    return HALY_OK;
+}
+
+/* Under the lock. What failed is tried again the next time: memory may be there then. */
+static haly_status set_up(uint32_t isa, const struct cpu_onednn_table **out_table)
+{
+    const struct cpu_onednn_table *table = NULL;
+    if (entry == NULL)
+        TRY(load());
+    const int status = entry(isa, &table);
+    if (status == CPU_ONEDNN_NO_MEMORY)
+        return FAIL(HALY_ERR_HOST_OOM, "oneDNN has no memory to be set up");
+    if (status != 0)
+        return FAIL(HALY_ERR_UNAVAILABLE, "oneDNN could not be set up: its status is %d", status);
+    if (table->version != CPU_ONEDNN_VERSION || table->isa != isa)
+        return FAIL(HALY_ERR_UNAVAILABLE,
+                    "oneDNN was set up for another instruction set, or its object is of another build");
+    *out_table = table;
+    return HALY_OK;
 }
 
 haly_status cpu_onednn_load(const struct cpu_config *config, const struct cpu_onednn_table **out_table)
@@ -68,16 +83,7 @@ haly_status cpu_onednn_load(const struct cpu_config *config, const struct cpu_on
     if (config->isa == CPU_ISA_BASELINE)
         return FAIL(HALY_ERR_UNSUPPORTED, "oneDNN is not used with the baseline instruction set");
     lock();
-    if (entry == NULL && reason[0] == '\0')
-        load();
-    const struct cpu_onednn_table *table = entry != NULL ? entry((uint32_t)config->isa) : NULL;
+    const haly_status status = set_up((uint32_t)config->isa, out_table);
     unlock();
-    if (entry == NULL)
-        return FAIL(HALY_ERR_UNAVAILABLE, "oneDNN: %s", reason);
-    if (table == NULL || table->version != CPU_ONEDNN_VERSION)
-        return FAIL(
-            HALY_ERR_UNAVAILABLE,
-            "oneDNN could not be set up, was set up for another instruction set, or its object is of another build");
-    *out_table = table;
-    return HALY_OK;
+    return status;
 }

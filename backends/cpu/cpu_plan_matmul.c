@@ -67,10 +67,11 @@ static haly_status run(const struct cpu_plan *plan, const struct cpu_work *work,
     struct cpu_tiles tiles = {.run = run_tile, .argument = &own, .cost = plan->cost_guess};
     tiles.count = self->batches * (uint64_t)(self->tiles_down * self->tiles_across);
     cpu_pool_run(&unbounded, &tiles);
-    if (atomic_load(&own.status) == 0)
+    const int status = atomic_load(&own.status);
+    if (status == 0)
         return HALY_OK;
     *out_text = "oneDNN failed in a matrix product";
-    return HALY_ERR_BACKEND;
+    return status == CPU_ONEDNN_NO_MEMORY ? HALY_ERR_HOST_OOM : HALY_ERR_BACKEND;
 }
 
 static void matmul_free(struct matmul *self)
@@ -103,8 +104,10 @@ static haly_status make_primitives(struct matmul *self)
         struct cpu_onednn_matmul tile = self->shape;
         tile.m = tile_size(self->shape.m, TILE_ROWS, is_last_row);
         tile.n = tile_size(self->shape.n, TILE_COLUMNS, is_last_column);
-        self->primitives[i / 2][i % 2] = self->onednn->matmul_create(&tile);
-        if (self->primitives[i / 2][i % 2] == NULL)
+        const int status = self->onednn->matmul_create(&tile, &self->primitives[i / 2][i % 2]);
+        if (status == CPU_ONEDNN_NO_MEMORY)
+            return FAIL(HALY_ERR_HOST_OOM, "%s has no memory for a matrix product", self->onednn->library);
+        if (status != 0)
             return FAIL(HALY_ERR_UNSUPPORTED, "%s has no such matrix product on this processor", self->onednn->library);
     }
     return HALY_OK;

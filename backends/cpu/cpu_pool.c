@@ -199,7 +199,8 @@ static bool start_worker(uint32_t index)
     sigset_t all, before;
     worker->index = index;
     atomic_store(&worker->is_running, true);
-    pthread_attr_init(&attributes);
+    if (pthread_attr_init(&attributes) != 0)
+        return false;
     pthread_attr_setstacksize(&attributes, STACK_BYTES);
     sigfillset(&all);
     pthread_sigmask(SIG_SETMASK, &all, &before);

@@ -224,7 +224,7 @@ static haly_status queue_all(struct cpu_queue *queue, const haly_command *record
                              uint64_t *out_accepted)
 {
     if (!cpu_pool_start())
-        return FAIL_RETRY(HALY_ERR_RESOURCE_EXHAUSTED, "no worker thread could be started");
+        return FAIL(HALY_ERR_RESOURCE_EXHAUSTED, "no worker thread could be started");
     haly_status status = HALY_OK;
     uint64_t sequence = first;
     for (; (const char *)record < end && status == HALY_OK; record = NEXT(record)) {

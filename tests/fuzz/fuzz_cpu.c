@@ -1,10 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The core's side of the cpu backend, and what of its own main file its other files need. */
+/* The core's side of the cpu backend, beside which its parts run alone. */
 #include "fuzz_cpu.h"
 
 #include <stdarg.h>
 #include <stdio.h>
-#include <string.h>
 
 struct fuzz_failure fuzz_failure;
 
@@ -26,8 +25,3 @@ static HALY_PRINTF_LIKE(6, 7) haly_status
 
 static const haly_core_table table = {.struct_size = sizeof table, .fail = keep_failure};
 const haly_core_table *cpu_core = &table;
-
-haly_status cpu_fail_errno(haly_status status, int error, const char *what)
-{
-    return FAIL(status, "%s: %s", what, strerror(error));
-}
