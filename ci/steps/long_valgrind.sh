@@ -5,8 +5,9 @@
 . "$(dirname "${BASH_SOURCE[0]}")/../lib.sh"
 
 BIN=$BUILD/default/bin
-# valgrind maps at most 48 GiB at a time, less than the window that a movable context would reserve.
-export HALYARD_WINDOW=4GiB HALYARD_CPU_THREADS=2
+# valgrind maps at most 48 GiB at a time, less than the window that a movable context would reserve; a case allocates more
+# than 4 GiB.
+export HALYARD_WINDOW=8GiB HALYARD_CPU_THREADS=2
 
 # Only these kinds of leak are shown: the thread-local block of a worker that lives until the process ends counts as
 # "possibly lost", and a case fails when its process prints anything.
