@@ -187,9 +187,9 @@ haly_status capture_workspace(haly_stream *stream, uint64_t size, void **out_add
     const struct allocation request = {.size = size};
     if (!stream->capture->is_update)
         return capture_alloc(stream, &request, out_address);
-    pthread_mutex_lock(&stream->capture->graph->lock);
+    short_lock_acquire(&stream->capture->graph->lock);
     const haly_status status = present_workspace(stream->capture, out_address);
-    pthread_mutex_unlock(&stream->capture->graph->lock);
+    short_lock_release(&stream->capture->graph->lock);
     return status;
 }
 

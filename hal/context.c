@@ -247,9 +247,7 @@ haly_status haly_context_sync(haly_context *context, uint64_t deadline)
     uint32_t count;
     TRY(timelines_take(context, &points, &count));
     const haly_status status = wait_for_all(points, count, moment);
-    for (uint32_t i = 0; i < count; i++)
-        timeline_release(points[i].timeline);
-    free(points);
+    timelines_give(points, count);
     if (status == HALY_TIMEOUT)
         return FAIL(HALY_TIMEOUT, "the context's streams were not idle within %llu ns", (unsigned long long)deadline);
     TRY(status);

@@ -6,6 +6,7 @@
 #include <pthread.h>
 
 #include "device.h"
+#include "short_lock.h"
 
 struct memory;     /* memory.h: address window, allocator, pinned memory */
 struct plan_cache; /* plan.h: eager plans and the operator kernels */
@@ -20,9 +21,10 @@ struct haly_context {
     uint32_t flags;                    /* HALY_CONTEXT_… */
     bool native_addresses;             /* no address of this context is ever translated */
 
-    pthread_mutex_t lock;   /* the object list, names, and the list of timelines */
+    pthread_mutex_t lock;   /* the object list and names */
     struct object *objects; /* first of the list */
-    struct timeline *timelines;
+    struct short_lock timelines_lock;
+    struct timeline *timelines; /* of its streams, the one made last first; under timelines_lock */
 
     _Atomic uint32_t latched;  /* haly_status of the fault in force, 0 while healthy */
     _Atomic bool is_abandoned; /* given up, with a fault or without: its backend is not called any more */

@@ -178,7 +178,6 @@ haly_status haly_event_create(haly_context *context, const haly_event_desc *desc
         free(event);
         return status;
     }
-    pthread_mutex_init(&event->lock, NULL);
     *out_event = event;
     return HALY_OK;
 }
@@ -193,7 +192,6 @@ void event_destroy(struct object *object)
     haly_event *event = (haly_event *)object;
     if (event->latest != NULL)
         event_record_release(event->latest);
-    pthread_mutex_destroy(&event->lock);
     free(event);
 }
 
@@ -216,10 +214,10 @@ static bool is_settled(haly_event *event)
 /* Remembers that a record was reached, unless the event was recorded again meanwhile. */
 static void settle(haly_event *event, const struct event_record *record)
 {
-    pthread_mutex_lock(&event->lock);
+    short_lock_acquire(&event->lock);
     if (event->latest == record)
         atomic_store_explicit(&event->is_settled, true, memory_order_release);
-    pthread_mutex_unlock(&event->lock);
+    short_lock_release(&event->lock);
 }
 
 /* Whether the latest record was reached without a failure, as far as known without asking the backend. Under the lock.
@@ -236,11 +234,11 @@ static bool is_known_reached(haly_event *event)
 /* The latest record, counted; NULL when there is none. */
 static struct event_record *event_latest(haly_event *event)
 {
-    pthread_mutex_lock(&event->lock);
+    short_lock_acquire(&event->lock);
     struct event_record *record = event->latest;
     if (record != NULL)
         event_record_retain(record);
-    pthread_mutex_unlock(&event->lock);
+    short_lock_release(&event->lock);
     return record;
 }
 
@@ -253,12 +251,12 @@ static haly_status next_record(haly_event *event, struct event_record **out_reco
 {
     struct event_record *record = NULL;
     if ((event->flags & HALY_EVENT_TIMED) == 0) {
-        pthread_mutex_lock(&event->lock);
+        short_lock_acquire(&event->lock);
         if (event->latest != NULL && is_known_reached(event) && event_record_is_ours_alone(event->latest)) {
             record = event->latest;
             event->latest = NULL;
         }
-        pthread_mutex_unlock(&event->lock);
+        short_lock_release(&event->lock);
     }
     *out_record = record;
     return record != NULL ? HALY_OK : event_record_acquire(event->object.context, event->flags, out_record);
@@ -279,11 +277,11 @@ haly_status haly_event_record(haly_event *event, haly_stream *stream)
         event_record_release(record);
         return status;
     }
-    pthread_mutex_lock(&event->lock);
+    short_lock_acquire(&event->lock);
     struct event_record *before = event->latest;
     event->latest = record;
     atomic_store_explicit(&event->is_settled, false, memory_order_relaxed);
-    pthread_mutex_unlock(&event->lock);
+    short_lock_release(&event->lock);
     if (before != NULL)
         event_record_release(before);
     return HALY_OK;
@@ -304,14 +302,8 @@ haly_status stream_wait_record(haly_stream *stream, struct event_record *record)
     return status;
 }
 
-haly_status haly_stream_wait(haly_stream *stream, haly_event *event)
+APART static haly_status wait_unsettled(haly_stream *stream, haly_event *event)
 {
-    ENTRY_STREAM(stream);
-    ENTRY(event, HALY_OBJECT_EVENT);
-    if (stream_is_capturing(stream))
-        return capture_event(stream, HALY_COMMAND_WAIT, event);
-    if (is_settled(event))
-        return HALY_OK;
     struct event_record *record = event_latest(event);
     if (record == NULL)
         return HALY_OK;
@@ -325,30 +317,46 @@ haly_status haly_stream_wait(haly_stream *stream, haly_event *event)
     return status;
 }
 
-haly_status haly_event_sync(haly_event *event, uint64_t deadline)
+haly_status haly_stream_wait(haly_stream *stream, haly_event *event)
 {
-    ENTRY_LIVE(event, HALY_OBJECT_EVENT, event->object.context);
+    ENTRY_STREAM(stream);
+    ENTRY(event, HALY_OBJECT_EVENT);
+    if (UNLIKELY(stream_is_capturing(stream)))
+        return capture_event(stream, HALY_COMMAND_WAIT, event);
     if (LIKELY(is_settled(event)))
         return HALY_OK;
+    TRY(wait_unsettled(stream, event));
+    return HALY_OK;
+}
+
+APART static haly_status sync_unsettled(haly_event *event, uint64_t deadline)
+{
     struct event_record *record = event_latest(event);
     if (record == NULL)
         return HALY_OK;
     haly_status status = timeline_event_wait(record->timeline, record->sequence, record->block, deadline);
     if (status == HALY_OK)
         status = timeline_status(record->timeline, record->sequence);
-    else if (status == HALY_TIMEOUT)
-        FAIL(HALY_TIMEOUT, "the event was not reached within %llu ns", (unsigned long long)deadline);
     if (status == HALY_OK)
         settle(event, record);
     event_record_release(record);
     return status;
 }
 
-haly_status haly_event_query(haly_event *event)
+haly_status haly_event_sync(haly_event *event, uint64_t deadline)
 {
     ENTRY_LIVE(event, HALY_OBJECT_EVENT, event->object.context);
-    if (is_settled(event))
+    if (LIKELY(is_settled(event)))
         return HALY_OK;
+    const haly_status status = sync_unsettled(event, deadline);
+    if (status == HALY_TIMEOUT)
+        return FAIL(HALY_TIMEOUT, "the event was not reached within %llu ns", (unsigned long long)deadline);
+    TRY(status);
+    return HALY_OK;
+}
+
+APART static haly_status query_unsettled(haly_event *event)
+{
     struct event_record *record = event_latest(event);
     if (record == NULL)
         return HALY_OK;
@@ -361,6 +369,15 @@ haly_status haly_event_query(haly_event *event)
         settle(event, record);
     event_record_release(record);
     return status;
+}
+
+haly_status haly_event_query(haly_event *event)
+{
+    ENTRY_LIVE(event, HALY_OBJECT_EVENT, event->object.context);
+    if (LIKELY(is_settled(event)))
+        return HALY_OK;
+    TRY(query_unsettled(event));
+    return HALY_OK;
 }
 
 static haly_status elapsed(const haly_event *start, const haly_event *end, struct event_record *first,

@@ -22,7 +22,7 @@ struct haly_event {
     struct object object;
     uint32_t flags;
     _Atomic bool is_settled; /* the latest record was reached without a failure: nobody needs to ask again */
-    pthread_mutex_t lock;
+    struct short_lock lock;
     struct event_record *latest; /* counted; NULL: never recorded */
 };
 

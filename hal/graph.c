@@ -35,7 +35,6 @@ haly_graph *graph_create(haly_context *context)
     if (graph == NULL)
         return NULL;
     object_init(&graph->object, HALY_OBJECT_GRAPH, context);
-    pthread_mutex_init(&graph->lock, NULL);
     return graph;
 }
 
@@ -67,7 +66,6 @@ void graph_destroy(struct object *object)
         memory_free_of_graph(object->context, graph->memory[i].address);
     if (graph->launched != NULL)
         event_record_release(graph->launched);
-    pthread_mutex_destroy(&graph->lock);
     recording_free(&graph->recording);
     free(graph->memory);
     free(graph->resolved);
@@ -191,9 +189,9 @@ haly_status haly_graph_instantiate(haly_graph *graph)
 {
     PUT_OFF_CANCELLATION();
     ENTRY_LIVE(graph, HALY_OBJECT_GRAPH, graph->object.context);
-    pthread_mutex_lock(&graph->lock);
+    short_lock_acquire(&graph->lock);
     const haly_status status = graph_prepare(graph);
-    pthread_mutex_unlock(&graph->lock);
+    short_lock_release(&graph->lock);
     return status;
 }
 
@@ -224,7 +222,7 @@ static void resolve_nodes(haly_graph *graph, uint64_t first_node, uint64_t count
 
 haly_status graph_edit(haly_graph *graph, uint64_t first_node, const struct recording *edits)
 {
-    pthread_mutex_lock(&graph->lock);
+    short_lock_acquire(&graph->lock);
     const bool keeps = graph->is_prepared && keeps_runs(graph, first_node, edits);
     const haly_status status = recording_replace(&graph->recording, first_node, edits);
     if (status == HALY_OK) {
@@ -232,7 +230,7 @@ haly_status graph_edit(haly_graph *graph, uint64_t first_node, const struct reco
         if (keeps)
             resolve_nodes(graph, first_node, edits->node_count);
     }
-    pthread_mutex_unlock(&graph->lock);
+    short_lock_release(&graph->lock);
     return status;
 }
 
@@ -337,11 +335,11 @@ haly_status haly_graph_launch(haly_stream *stream, haly_graph *graph)
     ENTRY(graph, HALY_OBJECT_GRAPH);
     TRY(stream_refuse_in_capture(stream, "launching a graph"));
     TRY(check_same_context(graph, stream));
-    pthread_mutex_lock(&graph->lock);
+    short_lock_acquire(&graph->lock);
     const haly_status status = launch(stream, graph);
     if (UNLIKELY(status != HALY_OK))
         record_failed(stream, graph);
-    pthread_mutex_unlock(&graph->lock);
+    short_lock_release(&graph->lock);
     return status;
 }
 
@@ -358,14 +356,14 @@ static uint64_t reserved_bytes(const haly_graph *graph)
 haly_status haly_graph_info_get(haly_graph *graph, haly_graph_info *out_info)
 {
     ENTRY(graph, HALY_OBJECT_GRAPH);
-    pthread_mutex_lock(&graph->lock);
+    short_lock_acquire(&graph->lock);
     const haly_graph_info info = {HALY_GRAPH_INFO_INIT,
                                   .instantiated = graph->is_prepared,
                                   .command_count = graph->recording.command_count,
                                   .bytes = graph->recording.bytes,
                                   .node_count = graph->recording.node_count,
                                   .reserved_bytes = reserved_bytes(graph)};
-    pthread_mutex_unlock(&graph->lock);
+    short_lock_release(&graph->lock);
     return CHECK_OUTPUT(out_info, haly_graph_info, reserved_bytes, &info);
 }
 
@@ -388,11 +386,11 @@ haly_status haly_graph_node_info_get(haly_graph *graph, uint64_t node, haly_grap
     if (node >= graph->recording.node_count)
         return FAIL(HALY_ERR_INVALID, "node is %llu, the graph has %llu nodes", (unsigned long long)node,
                     (unsigned long long)graph->recording.node_count);
-    pthread_mutex_lock(&graph->lock);
+    short_lock_acquire(&graph->lock);
     const struct recorded_node *recorded = &graph->recording.nodes[node];
     info.kind = (haly_graph_node_kind)recorded->kind;
     info.command_count = recorded->command_count;
     describe_object(recorded, &info);
-    pthread_mutex_unlock(&graph->lock);
+    short_lock_release(&graph->lock);
     return CHECK_OUTPUT(out_info, haly_graph_node_info, path, &info);
 }

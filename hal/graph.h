@@ -47,7 +47,8 @@ struct graph_run;
 
 struct haly_graph {
     struct object object;
-    pthread_mutex_t lock;       /* launches and updates come one after another; also guards what follows */
+    struct short_lock lock; /* launches and updates come one after another; also guards what follows. It is held over
+                               a submit, since hardly ever do two threads launch the same graph. */
     struct recording recording; /* its nodes keep kind and object for ever, so those may be read without the lock */
     struct graph_memory *memory;
     uint32_t memory_count, memory_capacity;

@@ -216,7 +216,7 @@ haly_status haly_malloc_async(haly_stream *stream, uint64_t size, const haly_mem
 static uint32_t collect_unfinished(haly_context *context, struct timeline_point *points, uint32_t capacity)
 {
     uint32_t count = 0;
-    pthread_mutex_lock(&context->lock);
+    short_lock_acquire(&context->timelines_lock);
     for (struct timeline *timeline = context->timelines; timeline != NULL; timeline = timeline->next) {
         const uint64_t sequence = timeline_submitted(timeline);
         if (LIKELY(atomic_load_explicit(&timeline->completed, memory_order_acquire) >= sequence))
@@ -228,7 +228,7 @@ static uint32_t collect_unfinished(haly_context *context, struct timeline_point 
         count++;
         PLANTED(free_looks_at_one_stream, break);
     }
-    pthread_mutex_unlock(&context->lock);
+    short_lock_release(&context->timelines_lock);
     return count;
 }
 

@@ -49,6 +49,9 @@ static inline uint32_t process_current_generation(void)
 #define LIKELY(condition) __builtin_expect(!!(condition), 1)
 #define UNLIKELY(condition) __builtin_expect(!!(condition), 0)
 
+/* What is kept out of a function whose usual way is a few tests: that then saves no registers. */
+#define APART __attribute__((noinline))
+
 static inline bool object_is_usable(const void *handle, uint32_t kind)
 {
     const struct object *object = handle;

@@ -35,13 +35,13 @@ static void note_points(struct object *object)
 /* A stream of the context that is not known to be idle, counted; NULL when there is none. */
 static struct timeline *find_busy(haly_context *context)
 {
-    pthread_mutex_lock(&context->lock);
+    short_lock_acquire(&context->timelines_lock);
     struct timeline *timeline = context->timelines;
     while (timeline != NULL && timeline_is_known_finished(timeline, timeline_submitted(timeline)))
         timeline = timeline->next;
     if (timeline != NULL)
         timeline_retain(timeline);
-    pthread_mutex_unlock(&context->lock);
+    short_lock_release(&context->timelines_lock);
     return timeline;
 }
 

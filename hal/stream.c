@@ -167,26 +167,28 @@ static inline bool is_at_rest(haly_stream *stream)
            atomic_load_explicit(&timeline->failed, memory_order_acquire) == 0;
 }
 
+APART static haly_status sync_busy(haly_stream *stream, uint64_t deadline)
+{
+    TRY(stream_refuse_in_capture(stream, "waiting for the stream"));
+    const uint64_t sequence = timeline_submitted(stream->timeline);
+    TRY(timeline_wait(stream->timeline, sequence, deadline));
+    return timeline_status(stream->timeline, UINT64_MAX);
+}
+
 haly_status haly_stream_sync(haly_stream *stream, uint64_t deadline)
 {
     ENTRY_STREAM(stream);
     if (is_at_rest(stream))
         return HALY_OK;
-    TRY(stream_refuse_in_capture(stream, "waiting for the stream"));
-    const uint64_t sequence = timeline_submitted(stream->timeline);
-    const haly_status status = timeline_wait(stream->timeline, sequence, deadline);
+    const haly_status status = sync_busy(stream, deadline);
     if (status == HALY_TIMEOUT)
         return FAIL(HALY_TIMEOUT, "the stream was not idle within %llu ns", (unsigned long long)deadline);
     TRY(status);
-    TRY(timeline_status(stream->timeline, UINT64_MAX));
     return HALY_OK;
 }
 
-haly_status haly_stream_query(haly_stream *stream)
+APART static haly_status query_busy(haly_stream *stream)
 {
-    ENTRY_STREAM(stream);
-    if (is_at_rest(stream))
-        return HALY_OK;
     TRY(stream_refuse_in_capture(stream, "querying the stream"));
     const uint64_t sequence = timeline_submitted(stream->timeline);
     const bool has_finished = timeline_has_finished(stream->timeline, sequence);
@@ -195,4 +197,13 @@ haly_status haly_stream_query(haly_stream *stream)
         return HALY_OK;
     TRY(context_check(stream->object.context)); /* asking may have shown a fault */
     return HALY_NOT_READY;
+}
+
+haly_status haly_stream_query(haly_stream *stream)
+{
+    ENTRY_STREAM(stream);
+    if (is_at_rest(stream))
+        return HALY_OK;
+    TRY(query_busy(stream));
+    return HALY_OK;
 }

@@ -24,10 +24,10 @@ struct timeline *timeline_create(haly_context *context, void *block, uint64_t st
     timeline->block = block;
     timeline->failure = (haly_error){HALY_ERROR_INIT};
     pthread_mutex_init(&timeline->lock, NULL);
-    pthread_mutex_lock(&context->lock);
+    short_lock_acquire(&context->timelines_lock);
     timeline->next = context->timelines;
     context->timelines = timeline;
-    pthread_mutex_unlock(&context->lock);
+    short_lock_release(&context->timelines_lock);
     return timeline;
 }
 
@@ -47,13 +47,13 @@ void timeline_release(struct timeline *timeline)
 static void unlist(struct timeline *timeline)
 {
     haly_context *context = timeline->context;
-    pthread_mutex_lock(&context->lock);
+    short_lock_acquire(&context->timelines_lock);
     struct timeline **link = &context->timelines;
     while (*link != NULL && *link != timeline)
         link = &(*link)->next;
     if (*link != NULL)
         *link = timeline->next;
-    pthread_mutex_unlock(&context->lock);
+    short_lock_release(&context->timelines_lock);
 }
 
 void timeline_end(struct timeline *timeline)
@@ -99,11 +99,10 @@ static haly_status backend_refused(struct timeline *timeline, uint64_t serial, h
 }
 
 /* Asks the backend, by the event where there is one, else by the stream. A failure reaches whom it concerns, and says
- * nothing of how far the stream has come. */
+ * nothing of how far the stream has come; the thread is left without a detail. */
 static bool ask_backend(struct timeline *timeline, void *block, uint64_t sequence, void *event)
 {
     const haly_backend_table *backend = timeline->context->backend;
-    const haly_error before = *error_detail();
     const uint64_t serial = error_serial();
     uint64_t completed = sequence;
     const haly_status status = event != NULL ? backend->event_query(event) : backend->stream_query(block, &completed);
@@ -112,8 +111,17 @@ static bool ask_backend(struct timeline *timeline, void *block, uint64_t sequenc
     else if (status != HALY_NOT_READY)
         backend_refused(timeline, serial, status);
     if (status != HALY_OK)
-        *error_detail() = before;
+        haly_error_clear();
     return timeline_is_known_finished(timeline, sequence);
+}
+
+/* The same for a thread that has a detail, which it keeps. */
+static bool ask_backend_keeping(struct timeline *timeline, void *block, uint64_t sequence, void *event)
+{
+    const haly_error before = *error_detail();
+    const bool has_finished = ask_backend(timeline, block, sequence, event);
+    *error_detail() = before;
+    return has_finished;
 }
 
 bool timeline_event_has_finished(struct timeline *timeline, uint64_t sequence, void *event)
@@ -127,7 +135,8 @@ bool timeline_event_has_finished(struct timeline *timeline, uint64_t sequence, v
     void *block = reader_enter(timeline);
     if (block == NULL)
         return true;
-    const bool has_finished = ask_backend(timeline, block, sequence, event);
+    const bool has_finished = error_detail()->status == HALY_OK ? ask_backend(timeline, block, sequence, event)
+                                                                : ask_backend_keeping(timeline, block, sequence, event);
     reader_leave(timeline);
     return has_finished;
 }
@@ -186,24 +195,43 @@ haly_status timeline_wait(struct timeline *timeline, uint64_t sequence, uint64_t
     return timeline_event_wait(timeline, sequence, NULL, deadline);
 }
 
+/* Counts the context's timelines, and takes points of as many as there is room for. */
+static uint32_t take_points(haly_context *context, struct timeline_point *points, uint32_t capacity)
+{
+    uint32_t count = 0;
+    short_lock_acquire(&context->timelines_lock);
+    for (struct timeline *timeline = context->timelines; timeline != NULL; timeline = timeline->next, count++) {
+        if (count >= capacity)
+            continue;
+        timeline_retain(timeline);
+        points[count] = (struct timeline_point){timeline, timeline_submitted(timeline)};
+    }
+    short_lock_release(&context->timelines_lock);
+    return count;
+}
+
+void timelines_give(struct timeline_point *points, uint32_t count)
+{
+    for (uint32_t i = 0; i < count; i++)
+        timeline_release(points[i].timeline);
+    free(points);
+}
+
 haly_status timelines_take(haly_context *context, struct timeline_point **out_points, uint32_t *out_count)
 {
-    uint32_t capacity = 0, count = 0;
-    pthread_mutex_lock(&context->lock);
-    for (const struct timeline *timeline = context->timelines; timeline != NULL; timeline = timeline->next)
-        capacity++;
-    struct timeline_point *points = malloc((capacity + 1) * sizeof *points);
-    for (struct timeline *timeline = context->timelines; points != NULL && timeline != NULL;
-         timeline = timeline->next) {
-        timeline_retain(timeline);
-        points[count++] = (struct timeline_point){timeline, timeline_submitted(timeline)};
+    for (uint32_t capacity = take_points(context, NULL, 0) + 1;;) {
+        struct timeline_point *points = malloc(capacity * sizeof *points);
+        if (points == NULL)
+            return fail_host_oom("the streams of a context", capacity * sizeof *points);
+        const uint32_t count = take_points(context, points, capacity);
+        if (count <= capacity) {
+            *out_points = points;
+            *out_count = count;
+            return HALY_OK;
+        }
+        timelines_give(points, capacity); /* streams were created meanwhile */
+        capacity = count + 1;
     }
-    pthread_mutex_unlock(&context->lock);
-    if (points == NULL)
-        return fail_host_oom("the streams of a context", capacity * sizeof *points);
-    *out_points = points;
-    *out_count = count;
-    return HALY_OK;
 }
 
 void timeline_label_at(struct timeline *timeline, uint64_t sequence, char *out_label)

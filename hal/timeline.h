@@ -88,9 +88,10 @@ haly_status timeline_wait(struct timeline *timeline, uint64_t sequence, uint64_t
 bool timeline_event_has_finished(struct timeline *timeline, uint64_t sequence, void *event);
 haly_status timeline_event_wait(struct timeline *timeline, uint64_t sequence, void *event, uint64_t deadline);
 
-/* What has been submitted so far to each stream of the context, the stream first made last. The caller releases each
- * timeline and frees the points. */
+/* What has been submitted so far to each stream of the context, the stream first made last. timelines_give() releases
+ * and frees them. */
 haly_status timelines_take(haly_context *context, struct timeline_point **out_points, uint32_t *out_count);
+void timelines_give(struct timeline_point *points, uint32_t count);
 
 /* Names what is submitted from now on. */
 void timeline_label(struct timeline *timeline, const char *label);
