@@ -142,7 +142,21 @@ def exports(files):
         yield f"hal/libhalyard.map: lists {name}, which no public header declares"
 
 
-RULES = {rule.__name__: rule for rule in (spdx, banned, includes, vendors, lengths, exports)}
+def names(files):
+    """A public function hands a callee's failure on under its own name: a bare return would lose it."""
+    start = re.compile(r"^haly_status (haly_\w+)\(")
+    good = re.compile(r"return (HALY_OK|HALY_NOT_READY|FAIL(_ERRNO)?\(|HAND_ON\(|\w+\(__func__)")
+    for path in c_files(files, "hal"):
+        name = None
+        for number, line in enumerate(strip_comments(read(path), True).splitlines(), 1):
+            found = start.match(line)
+            if found or line == "}":
+                name = found.group(1) if found else None
+            if name not in (None, "haly_error_last") and "return" in line and not good.search(line):
+                yield f"{path}:{number}: {name} returns without HAND_ON or TRY: the detail would not name it"
+
+
+RULES = {rule.__name__: rule for rule in (spdx, banned, includes, vendors, lengths, exports, names)}
 
 
 def main():

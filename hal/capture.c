@@ -237,11 +237,11 @@ haly_status haly_stream_capture_begin(haly_stream *stream)
     TRY(check_capturable(stream, "starting another capture"));
     haly_graph *graph = graph_create(stream->object.context);
     if (graph == NULL)
-        return fail_host_oom("a graph", sizeof *graph);
+        return HAND_ON(fail_host_oom("a graph", sizeof *graph));
     const haly_status status = begin(stream, graph, false, 0);
     if (status != HALY_OK)
         graph_destroy(&graph->object);
-    return status;
+    return HAND_ON(status);
 }
 
 haly_status haly_stream_capture_end(haly_stream *stream, haly_graph **out_graph)
@@ -293,7 +293,7 @@ haly_status haly_graph_update_end(haly_stream *stream)
     const haly_status status = graph_edit(capture.graph, capture.first_node, &capture.edits);
     recording_free(&capture.edits);
     haly_graph_release(capture.graph);
-    return status;
+    return HAND_ON(status);
 }
 
 void capture_discard(haly_stream *stream)

@@ -44,7 +44,7 @@ haly_status haly_copy(haly_stream *stream, void *dst, const void *src, uint64_t 
     ENTRY_STREAM(stream);
     haly_command_copy copy = {{sizeof copy, HALY_COMMAND_COPY, 0}, dst, src, size, 0, 0};
     if (size == 0)
-        return stream_submit_nothing(stream, HALY_COMMAND_COPY, NULL);
+        return HAND_ON(stream_submit_nothing(stream, HALY_COMMAND_COPY, NULL));
     TRY(resolve_side(stream, dst, size, "dst", &copy.dst_class));
     TRY(resolve_side(stream, src, size, "src", &copy.src_class));
     if (overlaps(dst, size, src, size))
@@ -90,7 +90,7 @@ haly_status haly_copy_2d(haly_stream *stream, const haly_copy_2d_desc *desc)
     TRY(CHECK_INPUT(desc, haly_copy_2d_desc, height, &rect));
     TRY(check_unknown(0, 0, rect.reserved, "haly_copy_2d_desc"));
     if (rect.width == 0 || rect.height == 0)
-        return stream_submit_nothing(stream, HALY_COMMAND_COPY_2D, NULL);
+        return HAND_ON(stream_submit_nothing(stream, HALY_COMMAND_COPY_2D, NULL));
     haly_command_copy_2d copy = {{sizeof copy, HALY_COMMAND_COPY_2D, 0},
                                  rect.dst,
                                  rect.src,
@@ -121,7 +121,7 @@ haly_status haly_fill(haly_stream *stream, void *dst, const void *pattern, uint3
         return FAIL(HALY_ERR_INVALID, "size %llu and dst %p must be multiples of pattern_size %u",
                     (unsigned long long)size, dst, pattern_size);
     if (size == 0)
-        return stream_submit_nothing(stream, HALY_COMMAND_FILL, NULL);
+        return HAND_ON(stream_submit_nothing(stream, HALY_COMMAND_FILL, NULL));
     TRY(resolve_side(stream, dst, size, "dst", &dst_class));
     if (dst_class == MEMORY_ELSEWHERE)
         return FAIL(HALY_ERR_INVALID, "dst %p is device memory of another context; fill it on a stream of that one",

@@ -63,12 +63,12 @@ void error_name(const char *function, haly_status status) __attribute__((cold));
 
 static inline haly_status error_hand_on(const char *function, haly_status status)
 {
-    if (function[0] != '\0')
+    if (status != HALY_OK && function[0] != '\0')
         error_name(function, status);
     return status;
 }
 
-/* `return HAND_ON(status)` for a status that is a failure. */
+/* `return HAND_ON(status)`: how a public function ends with what a callee returned. */
 #define HAND_ON(status_) error_hand_on(PUBLIC_FUNCTION, (status_))
 
 #define TRY(expression)                                                                                                \

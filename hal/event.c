@@ -164,7 +164,7 @@ haly_status haly_event_create(haly_context *context, const haly_event_desc *desc
         return FAIL(HALY_ERR_UNSUPPORTED, "device \"%s\" has no timed events", context->device->spec.name);
     haly_event *event = calloc(1, sizeof *event);
     if (event == NULL)
-        return fail_host_oom("an event", sizeof *event);
+        return HAND_ON(fail_host_oom("an event", sizeof *event));
     object_init(&event->object, HALY_OBJECT_EVENT, context);
     event->flags = checked.flags;
     /* The first record is made now, so that a device without events, or without room for one more, says so here. */
@@ -176,7 +176,7 @@ haly_status haly_event_create(haly_context *context, const haly_event_desc *desc
     }
     if (status != HALY_OK) {
         free(event);
-        return status;
+        return HAND_ON(status);
     }
     *out_event = event;
     return HALY_OK;
@@ -269,13 +269,13 @@ haly_status haly_event_record(haly_event *event, haly_stream *stream)
     ENTRY_STREAM(stream);
     TRY(check_same_context(event, stream));
     if (stream_is_capturing(stream))
-        return capture_event(stream, HALY_COMMAND_RECORD, event);
+        return HAND_ON(capture_event(stream, HALY_COMMAND_RECORD, event));
     TRY(next_record(event, &record));
     haly_command_record command = {{sizeof command, HALY_COMMAND_RECORD, 0}, record};
     const haly_status status = stream_submit(stream, &command, sizeof command, 1);
     if (status != HALY_OK) {
         event_record_release(record);
-        return status;
+        return HAND_ON(status);
     }
     short_lock_acquire(&event->lock);
     struct event_record *before = event->latest;
@@ -322,7 +322,7 @@ haly_status haly_stream_wait(haly_stream *stream, haly_event *event)
     ENTRY_STREAM(stream);
     ENTRY(event, HALY_OBJECT_EVENT);
     if (UNLIKELY(stream_is_capturing(stream)))
-        return capture_event(stream, HALY_COMMAND_WAIT, event);
+        return HAND_ON(capture_event(stream, HALY_COMMAND_WAIT, event));
     if (LIKELY(is_settled(event)))
         return HALY_OK;
     TRY(wait_unsettled(stream, event));
@@ -413,5 +413,5 @@ haly_status haly_event_elapsed(haly_event *start, haly_event *end, int64_t *out_
         event_record_release(first);
     if (second != NULL)
         event_record_release(second);
-    return status;
+    return HAND_ON(status);
 }

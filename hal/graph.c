@@ -192,7 +192,7 @@ haly_status haly_graph_instantiate(haly_graph *graph)
     short_lock_acquire(&graph->lock);
     const haly_status status = graph_prepare(graph);
     short_lock_release(&graph->lock);
-    return status;
+    return HAND_ON(status);
 }
 
 /* ---- updating ---- */
@@ -340,7 +340,7 @@ haly_status haly_graph_launch(haly_stream *stream, haly_graph *graph)
     if (UNLIKELY(status != HALY_OK))
         record_failed(stream, graph);
     short_lock_release(&graph->lock);
-    return status;
+    return HAND_ON(status);
 }
 
 /* ---- asking ---- */
@@ -364,7 +364,8 @@ haly_status haly_graph_info_get(haly_graph *graph, haly_graph_info *out_info)
                                   .node_count = graph->recording.node_count,
                                   .reserved_bytes = reserved_bytes(graph)};
     short_lock_release(&graph->lock);
-    return CHECK_OUTPUT(out_info, haly_graph_info, reserved_bytes, &info);
+    TRY(CHECK_OUTPUT(out_info, haly_graph_info, reserved_bytes, &info));
+    return HALY_OK;
 }
 
 static void describe_object(const struct recorded_node *node, haly_graph_node_info *info)
@@ -392,5 +393,6 @@ haly_status haly_graph_node_info_get(haly_graph *graph, uint64_t node, haly_grap
     info.command_count = recorded->command_count;
     describe_object(recorded, &info);
     short_lock_release(&graph->lock);
-    return CHECK_OUTPUT(out_info, haly_graph_node_info, path, &info);
+    TRY(CHECK_OUTPUT(out_info, haly_graph_node_info, path, &info));
+    return HALY_OK;
 }

@@ -193,7 +193,7 @@ haly_status haly_launch(haly_stream *stream, haly_kernel *kernel, const haly_lau
     if (UNLIKELY(checked.ext != NULL))
         TRY(append_ext(launch, checked.ext));
     if (checked.grid[0] == 0)
-        return stream_submit_nothing(stream, HALY_COMMAND_LAUNCH, kernel);
+        return HAND_ON(stream_submit_nothing(stream, HALY_COMMAND_LAUNCH, kernel));
     TRY(stream_submit(stream, record, launch->head.size, 1));
     return HALY_OK;
 }

@@ -280,12 +280,12 @@ haly_status haly_free(haly_context *context, void *address)
     const uint32_t count = collect_unfinished(context, points, POINTS_ON_STACK);
     if (UNLIKELY(count > POINTS_ON_STACK)) {
         release_points(points, POINTS_ON_STACK);
-        return free_behind_many(context, chunk, count);
+        return HAND_ON(free_behind_many(context, chunk, count));
     }
     const haly_status status = allocator_free(&context->memory->device, chunk, points, count);
     if (UNLIKELY(count != 0))
         release_points(points, count);
-    return status;
+    return HAND_ON(status);
 }
 
 haly_status haly_free_async(haly_stream *stream, void *address)
@@ -295,11 +295,11 @@ haly_status haly_free_async(haly_stream *stream, void *address)
     if (UNLIKELY(address == NULL))
         return HALY_OK;
     if (UNLIKELY(stream_is_capturing(stream)))
-        return capture_free(stream, address);
+        return HAND_ON(capture_free(stream, address));
     struct chunk *chunk = freeable_chunk(context, address);
     if (UNLIKELY(chunk == NULL))
         return HAND_ON(HALY_ERR_INVALID);
-    return allocator_free_ordered(&context->memory->device, chunk, stream->timeline);
+    return HAND_ON(allocator_free_ordered(&context->memory->device, chunk, stream->timeline));
 }
 
 haly_status haly_memory_used_on(haly_stream *stream, void *address)

@@ -128,6 +128,6 @@ for compiler in gcc clang; do
 done
 check "libhalyard exports what its version script lists" library_exports_the_map
 check "each backend exports its entry alone" backends_export_their_entry
-for rule in spdx banned includes vendors lengths exports; do
+for rule in spdx banned includes vendors lengths exports names; do
     check "house rule: $rule" python3 ci/check_source.py "$rule"
 done

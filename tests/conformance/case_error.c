@@ -71,6 +71,24 @@ CTS_CASE(error, the_detail_names_the_function_that_was_called, "ERR-002")
     NAMES(haly_object_name_set(t->device, "mine"), "haly_object_name_set");
 }
 
+/* The same where the failure comes from deeper, behind clean-up of the function's own. */
+CTS_CASE(error, the_detail_names_the_function_that_cleaned_up, "ERR-002")
+{
+    const haly_event_desc named = {HALY_EVENT_DESC_INIT, .name = "taken"};
+    haly_event *event = NULL, *second = NULL;
+    haly_graph *graph = NULL;
+    int64_t nanoseconds = 0;
+    void *outside = cts_device(t, 64);
+    CTS_OK(haly_event_create(t->context, &named, &event));
+    NAMES(haly_event_create(t->context, &named, &second), "haly_event_create");
+    NAMES(haly_event_elapsed(event, event, &nanoseconds), "haly_event_elapsed");
+    haly_event_release(event);
+    CTS_OK(haly_stream_capture_begin(t->stream));
+    NAMES(haly_free_async(t->stream, outside), "haly_free_async");
+    CTS_OK(haly_stream_capture_end(t->stream, &graph));
+    haly_graph_release(graph);
+}
+
 CTS_CASE(error, a_failed_stream_names_who_asked_for_it, "ERR-002 STR-004")
 {
     CTS_OK(cts_break(t, t->stream, (haly_status)77));
