@@ -170,8 +170,8 @@ static void open_all(void)
 /* So that the backend has tried its ways before anything is measured. */
 static void warm_up(void)
 {
-    our_copy(NULL, 4);
-    our_fill(NULL, 4);
+    our_copy(NULL, 16);
+    our_fill(NULL, 16);
 }
 
 int main(int argc, char **argv)

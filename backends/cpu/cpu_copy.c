@@ -5,7 +5,7 @@
 
 #include <string.h>
 
-#include "cpu_move.h"
+#include "cpu_choice.h"
 #include "planted.h"
 
 #define PIECE_BYTES (1U << 20)
@@ -14,12 +14,14 @@ struct copy {
     unsigned char *dst;
     const unsigned char *src;
     uint64_t bytes;
+    cpu_copy_way way;
 };
 
 struct fill {
     unsigned char *dst;
     uint64_t bytes;
     unsigned char pattern[16];
+    cpu_fill_way way;
 };
 
 struct copy_2d {
@@ -47,22 +49,36 @@ static uint64_t run_pieces(const struct cpu_work *work, void (*run)(void *, uint
     return next >= pieces ? UINT64_MAX : next;
 }
 
+/* The same for `bytes` of consecutive memory, in the chosen way: a trial that was not interrupted is noted. */
+static uint64_t run_chosen(const struct cpu_work *work, void (*run)(void *, uint64_t), void *argument, uint64_t from,
+                           const struct cpu_chosen *chosen, uint64_t bytes)
+{
+    const uint64_t begin = chosen->is_trial ? cpu_now() : 0;
+    const uint64_t next = run_pieces(work, run, argument, from, (bytes + PIECE_BYTES - 1) / PIECE_BYTES, bytes);
+    if (chosen->is_trial && from == 0 && next == UINT64_MAX)
+        cpu_choice_note(chosen, bytes, cpu_now() - begin);
+    return next;
+}
+
 static void copy_piece(void *argument, uint64_t piece)
 {
     const struct copy *copy = argument;
-    cpu_move(copy->dst + piece * PIECE_BYTES, copy->src + piece * PIECE_BYTES,
-             (size_t)piece_bytes(PLANTED_OR(copy_loses_its_tail, copy->bytes, copy->bytes - 1), piece), copy->bytes);
+    copy->way(copy->dst + piece * PIECE_BYTES, copy->src + piece * PIECE_BYTES,
+              (size_t)piece_bytes(PLANTED_OR(copy_loses_its_tail, copy->bytes, copy->bytes - 1), piece));
 }
 
 uint64_t cpu_copy_run(const struct cpu_work *work, const haly_command_copy *record, uint64_t from)
 {
-    struct copy copy = {record->dst, record->src, record->size};
+    static struct cpu_choice choice;
     if (record->size <= PIECE_BYTES) {
         if (record->size != 0)
-            memcpy(copy.dst, copy.src, (size_t)record->size);
+            memcpy(record->dst, record->src, (size_t)record->size);
         return UINT64_MAX;
     }
-    return run_pieces(work, copy_piece, &copy, from, (record->size + PIECE_BYTES - 1) / PIECE_BYTES, record->size);
+    const struct cpu_ways *ways = cpu_ways();
+    const struct cpu_chosen chosen = cpu_choose(&choice, ways->count, record->size);
+    struct copy copy = {record->dst, record->src, record->size, ways->copy[chosen.way]};
+    return run_chosen(work, copy_piece, &copy, from, &chosen, record->size);
 }
 
 static void copy_rows(void *argument, uint64_t piece)
@@ -95,17 +111,21 @@ uint64_t cpu_copy_2d_run(const struct cpu_work *work, const haly_command_copy_2d
 static void fill_piece(void *argument, uint64_t piece)
 {
     const struct fill *fill = argument;
-    cpu_fill(fill->dst + piece * PIECE_BYTES, fill->pattern, (size_t)piece_bytes(fill->bytes, piece), fill->bytes);
+    fill->way(fill->dst + piece * PIECE_BYTES, fill->pattern, (size_t)piece_bytes(fill->bytes, piece));
 }
 
 uint64_t cpu_fill_run(const struct cpu_work *work, const haly_command_fill *record, uint64_t from)
 {
-    struct fill fill = {.dst = record->dst, .bytes = record->size};
+    static struct cpu_choice choice;
+    const struct cpu_ways *ways = cpu_ways();
+    struct fill fill = {.dst = record->dst, .bytes = record->size, .way = ways->fill[0]};
     for (uint32_t i = 0; i < sizeof fill.pattern; i++)
         fill.pattern[i] = record->pattern[i % record->pattern_size];
     if (record->size <= PIECE_BYTES) {
-        cpu_fill(fill.dst, fill.pattern, (size_t)record->size, record->size);
+        fill.way(fill.dst, fill.pattern, (size_t)record->size);
         return UINT64_MAX;
     }
-    return run_pieces(work, fill_piece, &fill, from, (record->size + PIECE_BYTES - 1) / PIECE_BYTES, record->size);
+    const struct cpu_chosen chosen = cpu_choose(&choice, ways->count, record->size);
+    fill.way = ways->fill[chosen.way];
+    return run_chosen(work, fill_piece, &fill, from, &chosen, record->size);
 }

@@ -1,9 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Moving and filling one piece of memory. Past some size, streaming stores or `rep movsb` beat memcpy, because they do
- * not read what they overwrite; which of them, and from where on, differs between processors (and memcpy is right while
- * all fits in a cache). So the first large pieces of each size class are timed, and the quickest way is used from then
- * on.
+ * Ways to copy and to fill memory. All give the same bytes; which is the quickest depends on the processor and on how
+ * much is moved in all: what fits in a cache is best stored plainly or by `rep stos`, what does not is better written
+ * around the caches (streaming stores) or by `rep movs`, which do not read what they overwrite.
  */
 #ifndef CPU_MOVE_H
 #define CPU_MOVE_H
@@ -11,13 +10,21 @@
 #include <stddef.h>
 #include <stdint.h>
 
-/* Pieces of transfers below this are always moved plainly. */
-#define CPU_LARGE_BYTES (4U << 20)
-
-/* One piece of a transfer of `total` bytes. */
-void cpu_move(void *dst, const void *src, size_t bytes, uint64_t total);
+typedef void (*cpu_copy_way)(void *dst, const void *src, size_t bytes);
 
 /* Fills with a pattern repeated to 16 bytes; dst begins where the pattern does. */
-void cpu_fill(void *dst, const unsigned char pattern[16], size_t bytes, uint64_t total);
+typedef void (*cpu_fill_way)(void *dst, const unsigned char pattern[16], size_t bytes);
+
+#define CPU_WAYS_MOST 3U
+
+/* What this machine has; the first way of each kind is the plain one. */
+struct cpu_ways {
+    const char *names[CPU_WAYS_MOST];
+    cpu_copy_way copy[CPU_WAYS_MOST];
+    cpu_fill_way fill[CPU_WAYS_MOST];
+    uint32_t count;
+};
+
+const struct cpu_ways *cpu_ways(void);
 
 #endif

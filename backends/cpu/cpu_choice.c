@@ -1,0 +1,59 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Rows of trials, and what they showed. */
+#include "cpu_choice.h"
+
+#define TRIALS 3U   /* in a row; the first of them finds the caches as another way left them and does not count */
+#define PERIOD 256U /* transfers from one row of trials to the next */
+
+static struct cpu_figures *figures_of(struct cpu_choice *choice, uint64_t bytes)
+{
+    const uint32_t log = 63U - (uint32_t)__builtin_clzll(bytes / CPU_LARGE_BYTES);
+    return &choice->classes[log < CPU_CHOICE_CLASSES ? log : CPU_CHOICE_CLASSES - 1];
+}
+
+static uint64_t figure(struct cpu_figures *figures, uint32_t way)
+{
+    return atomic_load_explicit(&figures->picoseconds[way], memory_order_relaxed);
+}
+
+static uint32_t quickest(struct cpu_figures *figures, uint32_t ways)
+{
+    uint32_t best = 0;
+    for (uint32_t way = 1; way < ways; way++)
+        if (figure(figures, way) != 0 && (figure(figures, best) == 0 || figure(figures, way) < figure(figures, best)))
+            best = way;
+    return best;
+}
+
+struct cpu_chosen cpu_choose(struct cpu_choice *choice, uint32_t ways, uint64_t bytes)
+{
+    struct cpu_chosen chosen = {0};
+    if (ways == 1 || bytes < CPU_LARGE_BYTES)
+        return chosen;
+    chosen.figures = figures_of(choice, bytes);
+    const uint32_t turn = atomic_fetch_add_explicit(&chosen.figures->turn, 1, memory_order_relaxed);
+    const uint32_t later = turn - ways * TRIALS; /* of no meaning in the first rows */
+    const uint32_t left = PERIOD - 1 - later % PERIOD;
+    if (turn < ways * TRIALS) {
+        chosen.way = turn / TRIALS;
+        chosen.is_trial = true;
+        chosen.is_first = turn % TRIALS == 0;
+    } else if (left < TRIALS) {
+        chosen.way = later / PERIOD % ways;
+        chosen.is_trial = true;
+        chosen.is_first = left == TRIALS - 1;
+    } else {
+        chosen.way = quickest(chosen.figures, ways);
+    }
+    return chosen;
+}
+
+void cpu_choice_note(const struct cpu_chosen *chosen, uint64_t bytes, uint64_t nanoseconds)
+{
+    _Atomic uint64_t *best = &chosen->figures->picoseconds[chosen->way];
+    const uint64_t before = atomic_load_explicit(best, memory_order_relaxed), now = nanoseconds * 1000 / bytes + 1;
+    if (chosen->is_first)
+        atomic_store_explicit(best, 0, memory_order_relaxed);
+    else if (before == 0 || now < before)
+        atomic_store_explicit(best, now, memory_order_relaxed);
+}
