@@ -26,8 +26,7 @@ static haly_status read_start(const haly_module_desc *desc, unsigned char start[
     FILE *file = fopen(desc->path, "rbe");
     if (file == NULL) {
         const int error = errno;
-        return error_set("", error == ENOENT ? HALY_ERR_NOT_FOUND : HALY_ERR_IO, HALY_SCOPE_CALL, HALY_RECOVER_NONE,
-                         error, strerror(error), "the module \"%s\" cannot be opened", desc->path);
+        return FAIL_ERRNO(error, "the module \"%s\" cannot be opened: %s", desc->path, strerror(error));
     }
     const size_t count = fread(start, 1, 4, file);
     const int is_bad = ferror(file);
