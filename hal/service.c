@@ -143,7 +143,9 @@ static void copy_for(struct service *service, struct timeline *timeline, uint64_
         return; /* it would move garbage */
     if (staging_copy(&service->staging, service->context, record) == HALY_OK)
         return;
-    error_detail()->scope = HALY_SCOPE_STREAM; /* whatever it says of the context that the copy goes to or comes from */
+    /* What it says of another context, which the copy goes to or comes from, is no fault of this one. */
+    if (atomic_load_explicit(&service->context->latched, memory_order_acquire) == 0)
+        error_detail()->scope = HALY_SCOPE_STREAM;
     timeline_fail(timeline, sequence, error_detail());
 }
 

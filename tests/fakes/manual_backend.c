@@ -155,10 +155,8 @@ static haly_status stream_create(void *context, void *stream, const haly_stream_
     made->control.fail_recovery = HALY_RECOVER_RECREATE;
     made->token = token;
     manual_device.latest = &made->control;
-    if (atomic_exchange(&manual_device.fail_new_stream, 0) != 0) {
-        made->control.fail_at = 1;
-        made->control.fail_scope = HALY_SCOPE_STREAM;
-    }
+    made->control.fail_scope = atomic_exchange(&manual_device.fail_new_stream, 0);
+    made->control.fail_at = made->control.fail_scope != 0 ? 1 : 0;
     made->last = &made->first;
     ((struct stream_block *)stream)->stream = made;
     return HALY_OK;

@@ -37,7 +37,7 @@ struct manual_device {
 
     /* For the next stream, and for that one alone. */
     _Atomic uint64_t allow_new_stream; /* what it is allowed at first; UINT64_MAX: all */
-    _Atomic uint32_t fail_new_stream;  /* its first command fails */
+    _Atomic uint32_t fail_new_stream;  /* not 0: its first command fails with this haly_error_scope */
 };
 
 #endif

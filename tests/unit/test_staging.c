@@ -33,7 +33,7 @@ static void a_failed_copy_fails_no_other_one(void **state)
     static char in[64] = "there and back", out[64];
     open_fixture(&f, CAPS_NO_HELP);
     void *device = device_memory(&f, sizeof in);
-    device_of(f.context)->fail_new_stream = 1; /* the staging stream, made at the first copy */
+    device_of(f.context)->fail_new_stream = HALY_SCOPE_STREAM; /* the staging stream, made at the first copy */
     assert_int_equal(haly_copy(f.stream, device, in, sizeof in), HALY_OK);
     assert_int_equal(haly_stream_sync(f.stream, 20ULL * SECOND), HALY_ERR_DEVICE_FAULT);
     assert_int_equal(last_error().stream_id, haly_object_id(f.stream));
@@ -43,6 +43,21 @@ static void a_failed_copy_fails_no_other_one(void **state)
         assert_int_equal(haly_stream_sync(f.other, 20ULL * SECOND), HALY_OK);
         assert_string_equal(out, in);
     }
+    close_fixture(&f);
+}
+
+static void a_fault_of_the_context_in_a_copy_is_told_as_one(void **state)
+{
+    (void)state;
+    struct fixture f;
+    static char in[64] = "there and not back";
+    open_fixture(&f, CAPS_NO_HELP);
+    void *device = device_memory(&f, sizeof in);
+    device_of(f.context)->fail_new_stream = HALY_SCOPE_CONTEXT;
+    assert_int_equal(haly_copy(f.stream, device, in, sizeof in), HALY_OK);
+    assert_int_equal(haly_stream_sync(f.stream, 20ULL * SECOND), HALY_ERR_DEVICE_FAULT);
+    assert_int_equal(last_error().scope, HALY_SCOPE_CONTEXT);
+    assert_int_equal(haly_stream_query(f.other), HALY_ERR_DEVICE_FAULT);
     close_fixture(&f);
 }
 
@@ -56,7 +71,7 @@ static void a_failed_copy_has_not_finished_while_a_part_of_it_is_on_its_way(void
     void *memory = device_memory(&f, SIZE);
     char *out = test_malloc(SIZE);
     struct manual_device *device = device_of(f.context);
-    device->fail_new_stream = 1;
+    device->fail_new_stream = HALY_SCOPE_STREAM;
     device->allow_new_stream = 1;
     assert_int_equal(haly_copy(f.stream, out, memory, SIZE), HALY_OK);
     assert_int_equal(haly_stream_sync(f.stream, 100 * MILLISECOND), HALY_TIMEOUT);
@@ -140,6 +155,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(device_memory_of_others_is_staged_too),
         cmocka_unit_test(a_failed_copy_fails_no_other_one),
+        cmocka_unit_test(a_fault_of_the_context_in_a_copy_is_told_as_one),
         cmocka_unit_test(a_failed_copy_has_not_finished_while_a_part_of_it_is_on_its_way),
         cmocka_unit_test(a_context_stays_while_a_deferred_copy_will_read_it),
         cmocka_unit_test(a_copy_from_a_context_that_is_given_up_fails_alone),
