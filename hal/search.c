@@ -149,6 +149,8 @@ static haly_status add_folder(struct search *search, const char *folder, const s
     const haly_status looked = count < 0 ? error_of_errno(error) : HALY_OK;
     const bool is_nothing_there = looked == HALY_ERR_NOT_FOUND || (looked == HALY_ERR_PERMISSION && !is_required);
     if (is_nothing_there) {
+        if (looked == HALY_ERR_PERMISSION)
+            text_append(search->folders, sizeof search->folders, " (%s)", strerror(error));
         LOG(is_required ? HALY_LOG_WARN : HALY_LOG_DEBUG, "no backends in %s: %s", folder, strerror(error));
         return HALY_OK;
     }
