@@ -8,18 +8,24 @@
 #include "event.h"
 #include "kernel.h"
 
+static void *block_of_event(haly_event *event)
+{
+    short_lock_acquire(&event->lock);
+    void *block = event->latest != NULL ? event->latest->block : NULL;
+    short_lock_release(&event->lock);
+    return block;
+}
+
 /* The private block behind an object; NULL for a never-recorded event. */
-static void *block_of(const struct object *object)
+static void *block_of(struct object *object)
 {
     switch ((uint32_t)object->kind) {
     case HALY_OBJECT_CONTEXT:
         return ((const haly_context *)object)->block;
     case HALY_OBJECT_STREAM:
         return ((const haly_stream *)object)->block;
-    case HALY_OBJECT_EVENT: {
-        const struct event_record *record = ((const haly_event *)object)->latest;
-        return record != NULL ? record->block : NULL;
-    }
+    case HALY_OBJECT_EVENT:
+        return block_of_event((haly_event *)object);
     case HALY_OBJECT_MODULE:
         return ((const haly_module *)object)->block;
     case HALY_OBJECT_KERNEL:
@@ -52,6 +58,8 @@ haly_status haly_native_get(void *object, haly_native *out_native)
     if (block == NULL)
         return FAIL(HALY_ERR_UNSUPPORTED, "the event was never recorded, so it has no native event yet");
     TRY_CONTEXT(context, context->backend->native_get((haly_object_kind)kind, block, &native));
+    if (kind == HALY_OBJECT_STREAM)
+        TRY(stream_give_out(object));
     snprintf(native.backend, sizeof native.backend, "%.31s", context->device->backend->name);
     TRY(CHECK_OUTPUT(out_native, haly_native, value, &native));
     return HALY_OK;

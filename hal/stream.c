@@ -128,6 +128,19 @@ static void stream_retire(struct object *object)
     retire(object, stream_destroy);
 }
 
+haly_status stream_give_out(haly_stream *stream)
+{
+    TRY(stream_refuse_in_capture(stream, "giving out the native stream"));
+    if (!stream_is_direct(stream)) {
+        if (!timeline_has_finished(stream->timeline, timeline_submitted(stream->timeline)))
+            return FAIL(HALY_ERR_BUSY, "commands still wait in the core that the native stream does not have; wait for "
+                                       "the stream first");
+        service_detach(stream);
+    }
+    atomic_fetch_or(&stream->gate, STREAM_GIVEN);
+    return HALY_OK;
+}
+
 void haly_stream_release(haly_stream *stream)
 {
     PUT_OFF_CANCELLATION();

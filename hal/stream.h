@@ -20,6 +20,7 @@ enum stream_gate {
     STREAM_CAPTURING = 1 << 0, /* records go to the capture */
     STREAM_DEFERRED = 1 << 1,  /* earlier commands wait in the core: later ones queue behind them */
     STREAM_WRAPPED = 1 << 2,   /* the caller's native stream: never deferred, never captured by us */
+    STREAM_GIVEN = 1 << 3,     /* its native stream was given out: never deferred from then on */
 };
 
 struct deferred;     /* records the service has not issued yet, see service.c */
@@ -87,6 +88,10 @@ haly_status check_same_context(const void *object, const haly_stream *stream);
 /* HALY_ERR_CAPTURING, naming `what`, while the stream is captured. */
 haly_status stream_refuse_in_capture(haly_stream *stream, const char *what);
 
+/* The native stream is given out: from now on everything is on it when a call returns. HALY_ERR_BUSY while commands
+ * wait in the core, HALY_ERR_CAPTURING in a capture. */
+haly_status stream_give_out(haly_stream *stream);
+
 /* Destroys an idle stream that was taken out of its context. */
 void stream_destroy(struct object *object);
 
@@ -95,10 +100,10 @@ static inline bool stream_is_capturing(haly_stream *stream)
     return (atomic_load_explicit(&stream->gate, memory_order_relaxed) & STREAM_CAPTURING) != 0;
 }
 
-/* Nothing stands between a submit and the backend. */
+/* Nothing stands between the backend and what needs no service. */
 static inline bool stream_is_direct(haly_stream *stream)
 {
-    return atomic_load_explicit(&stream->gate, memory_order_acquire) == 0;
+    return (atomic_load_explicit(&stream->gate, memory_order_acquire) & (STREAM_CAPTURING | STREAM_DEFERRED)) == 0;
 }
 
 static inline const haly_command *command_next(const haly_command *record)

@@ -162,16 +162,18 @@ static haly_status submit_direct(haly_stream *stream, void *records, uint64_t by
 }
 
 /* Everything must be on the native stream when the call returns; pageable copies are the vendor's own there. */
-static haly_status submit_wrapped(haly_stream *stream, void *records, uint64_t bytes)
+static haly_status submit_on_native(haly_stream *stream, void *records, uint64_t bytes)
 {
     const char *end = (const char *)records + bytes;
     for (const haly_command *record = records; (const char *)record < end; record = command_next(record)) {
         struct copy_sides sides;
         const bool is_copy = command_copy_sides(record, &sides);
         if (is_copy ? copy_is_elsewhere(&sides) : command_needs_service(stream->object.context, record))
-            return FAIL(HALY_ERR_UNSUPPORTED,
-                        "backend \"%s\" cannot run this on a wrapped stream, which is never deferred",
-                        stream->object.context->device->backend->name);
+            return FAIL(
+                HALY_ERR_UNSUPPORTED,
+                "backend \"%s\" cannot queue this, and a stream that was wrapped, or whose native one was given "
+                "out, is never deferred",
+                stream->object.context->device->backend->name);
     }
     return submit_direct(stream, records, bytes);
 }
@@ -189,8 +191,8 @@ haly_status stream_submit(haly_stream *stream, void *records, uint64_t bytes, ui
     const uint32_t gate = atomic_load_explicit(&stream->gate, memory_order_acquire);
     if (UNLIKELY((gate & STREAM_CAPTURING) != 0))
         return capture_append(stream, records, bytes, count);
-    if (UNLIKELY((gate & STREAM_WRAPPED) != 0))
-        return submit_wrapped(stream, records, bytes);
+    if (UNLIKELY((gate & (STREAM_WRAPPED | STREAM_GIVEN)) != 0))
+        return submit_on_native(stream, records, bytes);
     bool needs_service = false;
     const char *end = (const char *)records + bytes;
     for (const haly_command *record = records; (const char *)record < end; record = command_next(record))

@@ -22,8 +22,19 @@ typedef struct haly_native {
 
 /**
  * The native handle of a context, stream, event, module or kernel. Stays Halyard's.                       [NAT-001]
- * Handing one out of a movable context is refused (HALY_ERR_UNSUPPORTED): it would pin the context to its vendor.
- * @return HALY_OK; HALY_ERR_UNSUPPORTED (the backend has no native handle of the kind). Since 1.0.
+ * Giving one out of a movable context is refused (HALY_ERR_UNSUPPORTED): it would pin the context to its vendor.
+ * An event's is that of its latest record, and serves until the event is recorded again or released.
+ *
+ * A stream whose native stream was given out is treated like a wrapped one from then on: what is submitted is on the
+ * native stream when the call returns, in the order of the calls. A copy from or to pageable memory may block
+ * instead of being queued, and what the device's own queue cannot take at all (a copy or a wait that involves another
+ * context, on some devices a host call) is refused with HALY_ERR_UNSUPPORTED. A failing call leaves the stream as it
+ * was. [NAT-003]
+ *
+ * Where it is a stream's, the calling thread must be one that may submit to it.
+ * @return HALY_OK; HALY_ERR_UNSUPPORTED (the backend has no native handle of the kind); HALY_ERR_BUSY (commands of the
+ * stream still wait in the library: wait for the stream first); HALY_ERR_CAPTURING (the stream is captured).
+ * Since 1.0.
  */
 HALY_API haly_status haly_native_get(void *object, haly_native *out_native);
 

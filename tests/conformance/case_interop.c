@@ -66,6 +66,26 @@ CTS_CASE(interop, a_foreign_stream_is_wrapped_only_where_that_is_declared, "NAT-
     CTS_TRUE(stream == NULL);
 }
 
+/* Whether the backend has native streams or not: what is submitted afterwards runs, or is refused. */
+CTS_CASE(interop, a_stream_goes_on_after_its_native_one_was_asked_for, "NAT-003")
+{
+    haly_native native = {HALY_NATIVE_INIT};
+    unsigned char sent[64], got[64] = {0};
+    void *device = cts_device(t, sizeof sent);
+    memset(sent, 0x5A, sizeof sent);
+    const haly_status given = haly_native_get(t->stream, &native);
+    t->failures_expected += given != HALY_OK;
+    haly_status status = haly_copy(t->stream, device, sent, sizeof sent);
+    if (given == HALY_OK && status == HALY_ERR_UNSUPPORTED) {
+        t->failures_expected++;
+        return;
+    }
+    CTS_EQUAL(HALY_OK, status);
+    CTS_OK(haly_copy(t->stream, got, device, sizeof got));
+    cts_sync(t, t->stream);
+    CTS_TRUE(memcmp(got, sent, sizeof got) == 0);
+}
+
 CTS_CASE(interop, collectives_say_that_they_are_not_there_yet, "COM-001")
 {
     haly_comm_id *id = cts_host(t, sizeof *id);

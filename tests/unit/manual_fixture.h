@@ -35,18 +35,20 @@ static inline void assert_ok(haly_status status)
     assert_int_equal(status, HALY_OK);
 }
 
-static inline struct manual_control *control_of(haly_stream *stream)
-{
-    haly_native native = {HALY_NATIVE_INIT};
-    assert_ok(haly_native_get(stream, &native));
-    return native.handle;
-}
-
 static inline struct manual_device *device_of(haly_context *context)
 {
     haly_native native = {HALY_NATIVE_INIT};
     assert_ok(haly_native_get(context, &native));
     return native.handle;
+}
+
+/* A new stream; its native handle stays with the library, since a stream that gave it out is treated otherwise. */
+static inline haly_stream *create_stream(haly_context *context, struct manual_control **out_control)
+{
+    haly_stream *stream = NULL;
+    assert_ok(haly_stream_create(context, NULL, &stream));
+    *out_control = device_of(context)->latest;
+    return stream;
 }
 
 static inline haly_instance *open_instance_with(const char *caps, const char *devices)
@@ -72,10 +74,8 @@ static inline void open_fixture(struct fixture *f, const char *caps)
     memset(f, 0, sizeof *f);
     f->instance = open_instance(caps);
     assert_ok(haly_context_open(f->instance, NULL, &f->context));
-    assert_ok(haly_stream_create(f->context, NULL, &f->stream));
-    assert_ok(haly_stream_create(f->context, NULL, &f->other));
-    f->control = control_of(f->stream);
-    f->other_control = control_of(f->other);
+    f->stream = create_stream(f->context, &f->control);
+    f->other = create_stream(f->context, &f->other_control);
 }
 
 static inline void close_fixture(struct fixture *f)

@@ -130,8 +130,7 @@ static void open_contexts(struct contexts *c)
     c->failing = open_on(c->instances[0], 0);
     c->beside = open_on(c->instances[1], 0);
     c->elsewhere = open_on(c->instances[0], 1);
-    assert_int_equal(haly_stream_create(c->failing, NULL, &c->stream), HALY_OK);
-    c->control = control_of(c->stream);
+    c->stream = create_stream(c->failing, &c->control);
 }
 
 static void close_contexts(struct contexts *c)
@@ -257,8 +256,7 @@ static void a_stream_that_waited_for_many_hears_of_the_first_of_them(void **stat
     _Atomic uint32_t calls = 0;
     open_fixture(&f, CAPS_ALL);
     for (int i = 0; i < STREAMS; i++) {
-        assert_int_equal(haly_stream_create(f.context, NULL, &streams[i]), HALY_OK);
-        controls[i] = control_of(streams[i]);
+        streams[i] = create_stream(f.context, &controls[i]);
         controls[i]->allowed = 0;
         assert_int_equal(haly_host_call(streams[i], i == 0 ? fail_with_7 : count_call, &calls), HALY_OK);
         assert_int_equal(haly_stream_wait(f.stream, record(f.context, streams[i])), HALY_OK);

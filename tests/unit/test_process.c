@@ -178,9 +178,9 @@ static int open_in_child(struct fixture *f)
     alarm(20);
     if (haly_instance_create(&desc, &instance) != HALY_OK ||
         haly_context_open(instance, NULL, &f->context) != HALY_OK ||
-        haly_stream_create(f->context, NULL, &f->stream) != HALY_OK || haly_native_get(f->stream, &native) != HALY_OK)
+        haly_stream_create(f->context, NULL, &f->stream) != HALY_OK || haly_native_get(f->context, &native) != HALY_OK)
         return 0;
-    f->control = native.handle;
+    f->control = ((struct manual_device *)native.handle)->latest;
     return 1;
 }
 
