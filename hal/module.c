@@ -147,11 +147,12 @@ void haly_module_release(haly_module *module)
 }
 
 /* The argument table comes from an image that may lie: every later check relies on it. */
-static haly_status check_argument_table(const char *name, const haly_kernel_info *info)
+static haly_status check_argument_table(const char *name, const haly_kernel_info *info,
+                                        const haly_argument_info *arguments)
 {
     uint64_t end = 0;
     for (uint32_t i = 0; i < info->argument_count; i++) {
-        const haly_argument_info *argument = &info->arguments[i];
+        const haly_argument_info *argument = &arguments[i];
         if (argument->size == 0 || argument->offset < end ||
             (uint64_t)argument->offset + argument->size > info->argument_bytes ||
             (argument->is_address != 0 && (argument->size != sizeof(void *) || argument->offset % sizeof(void *) != 0)))
@@ -163,6 +164,28 @@ static haly_status check_argument_table(const char *name, const haly_kernel_info
     return HALY_OK;
 }
 
+/* Copies the backend's table, whose rows are as long as its version of them. ABI-003. */
+static haly_status take_arguments(haly_kernel *kernel, const char *name)
+{
+    const haly_kernel_info *info = &kernel->info;
+    const uint32_t least = HALY_SIZE_THROUGH(haly_argument_info, is_const), known = sizeof *kernel->arguments;
+    if (info->argument_count == 0)
+        return HALY_OK;
+    if (info->arguments == NULL || info->argument_size < least)
+        return FAIL(
+            HALY_ERR_BACKEND,
+            "backend \"%s\" describes %u arguments of kernel \"%s\" by %s of %u bytes each, expected at least %u",
+            kernel->object.context->device->backend->name, info->argument_count, name,
+            info->arguments != NULL ? "rows" : "no table with rows", info->argument_size, least);
+    kernel->arguments = calloc(info->argument_count, known);
+    if (kernel->arguments == NULL)
+        return fail_host_oom("a kernel's argument table", (uint64_t)info->argument_count * known);
+    for (uint32_t i = 0; i < info->argument_count; i++)
+        memcpy(&kernel->arguments[i], (const char *)info->arguments + (size_t)i * info->argument_size,
+               info->argument_size < known ? info->argument_size : known);
+    return check_argument_table(name, info, kernel->arguments);
+}
+
 static haly_status kernel_start(haly_kernel *kernel, const char *name)
 {
     haly_context *context = kernel->object.context;
@@ -171,15 +194,7 @@ static haly_status kernel_start(haly_kernel *kernel, const char *name)
         return fail_host_oom("a kernel", context->backend->kernel_size);
     kernel->info = (haly_kernel_info){HALY_KERNEL_INFO_INIT};
     TRY_CONTEXT(context, context->backend->kernel_get(kernel->module->block, kernel->block, name, &kernel->info));
-    haly_status status = check_argument_table(name, &kernel->info);
-    const size_t bytes = kernel->info.argument_count * sizeof *kernel->arguments;
-    if (status == HALY_OK && bytes > 0) {
-        kernel->arguments = malloc(bytes);
-        if (kernel->arguments == NULL)
-            status = fail_host_oom("a kernel's argument table", bytes);
-        else
-            memcpy(kernel->arguments, kernel->info.arguments, bytes);
-    }
+    const haly_status status = take_arguments(kernel, name);
     if (status != HALY_OK) {
         context->backend->kernel_release(kernel->block);
         return status;
@@ -207,6 +222,7 @@ haly_status haly_kernel_get(haly_module *module, const char *name, haly_kernel *
     haly_status status = kernel_start(kernel, name);
     if (status != HALY_OK) {
         block_destroy(kernel->block);
+        free(kernel->arguments);
         free(kernel);
         return HAND_ON(status);
     }

@@ -34,7 +34,7 @@ struct stream_block {
 
 struct kernel_block {
     const struct haly_kernel_meta *meta;
-    haly_argument_info arguments[16];
+    _Alignas(8) char arguments[16 * 64]; /* rows of argument_bytes each */
 };
 
 static haly_status refuse(haly_status status, const char *why)
@@ -190,12 +190,15 @@ static haly_status kernel_get(void *module, void *block, const char *name, haly_
     if (kernel->meta == NULL)
         return refuse(HALY_ERR_NOT_FOUND, "no such kernel");
     const struct haly_kernel_meta *meta = kernel->meta;
-    for (uint32_t i = 0; i < meta->argument_count; i++)
-        kernel->arguments[i] = (haly_argument_info){meta->arguments[i].offset, meta->arguments[i].size,
-                                                    meta->arguments[i].is_address, meta->arguments[i].is_const};
+    memset(kernel->arguments, 0xEE, sizeof kernel->arguments);
+    for (uint32_t i = 0; i < meta->argument_count; i++) {
+        const haly_argument_info row = {meta->arguments[i].offset, meta->arguments[i].size,
+                                        meta->arguments[i].is_address, meta->arguments[i].is_const};
+        memcpy(kernel->arguments + (size_t)i * seen->argument_bytes, &row, sizeof row);
+    }
     out_info->argument_count = meta->argument_count;
-    out_info->arguments = kernel->arguments;
-    out_info->argument_size = sizeof *kernel->arguments;
+    out_info->arguments = seen->argument_bytes != 0 ? (const void *)kernel->arguments : NULL;
+    out_info->argument_size = seen->argument_bytes;
     out_info->argument_bytes = meta->argument_bytes;
     memcpy(out_info->group, meta->group_size, sizeof out_info->group);
     out_info->max_group_items = meta->max_items;
@@ -260,8 +263,10 @@ static const haly_backend_table table = {
 void inline_backend_start(struct inline_backend *own)
 {
     const struct instance_sources nothing = {.policy_file = "/nonexistent/policy.conf"};
-    *own = (struct inline_backend){
-        .capabilities = INLINE_CAPABILITIES, .storage_dtypes = ~UINT64_C(0), .plan_status = HALY_ERR_UNSUPPORTED};
+    *own = (struct inline_backend){.capabilities = INLINE_CAPABILITIES,
+                                   .storage_dtypes = ~UINT64_C(0),
+                                   .argument_bytes = sizeof(haly_argument_info),
+                                   .plan_status = HALY_ERR_UNSUPPORTED};
     seen = own;
     if (instance_create(NULL, &nothing, &instance) != HALY_OK)
         abort();

@@ -15,6 +15,7 @@ struct inline_backend {
     uint64_t capabilities;
     uint64_t storage_dtypes;
     bool hides_kernels;       /* the operator kernels lack "copy_4" */
+    uint32_t argument_bytes;  /* of a row in kernels' argument tables: 16, or what a later or an earlier version has */
     haly_status plan_status;  /* what plan_create() answers */
     uint64_t workspace_bytes; /* of its plans */
 
