@@ -14,7 +14,6 @@ struct capture {
     bool is_update;
     uint64_t first_node;    /* of an update */
     struct recording edits; /* of an update; their objects are the graph's */
-    haly_plan *plan;        /* whose run is appended, or NULL */
 };
 
 /* ---- nodes ---- */
@@ -58,9 +57,9 @@ haly_status capture_append(haly_stream *stream, const void *records, uint64_t by
 {
     const haly_command *first = records;
     struct recorded_node node = {.bytes = bytes, .command_count = count, .kind = first->kind};
-    if (stream->capture->plan != NULL) {
+    if (stream->running != NULL) {
         node.kind = HALY_COMMAND_OP;
-        node.object = stream->capture->plan;
+        node.object = stream->running->plan;
     } else if (first->kind == HALY_COMMAND_LAUNCH) {
         node.object = ((const haly_command_launch *)records)->kernel;
     } else if (first->kind == HALY_COMMAND_RECORD || first->kind == HALY_COMMAND_WAIT) {
@@ -96,11 +95,6 @@ haly_status capture_event(haly_stream *stream, uint16_t kind, haly_event *event)
     if (kind == HALY_COMMAND_WAIT && is_recorded_before(stream->capture, event))
         return capture_nothing(stream, kind, event);
     return capture_append(stream, &command, sizeof command, 1);
-}
-
-void capture_name_plan(haly_stream *stream, haly_plan *plan)
-{
-    stream->capture->plan = plan;
 }
 
 /* ---- memory ---- */
@@ -170,10 +164,11 @@ haly_status capture_free(haly_stream *stream, void *address)
 }
 
 /* The workspace that the node which is updated has now. */
-static haly_status present_workspace(const struct capture *capture, void **out_address)
+static haly_status present_workspace(const haly_stream *stream, void **out_address)
 {
+    const struct capture *capture = stream->capture;
     const struct recording *recording = &capture->graph->recording;
-    const struct recorded_node node = {.kind = HALY_COMMAND_OP, .object = capture->plan};
+    const struct recorded_node node = {.kind = HALY_COMMAND_OP, .object = stream->running->plan};
     TRY(fit_update(capture, &node));
     const struct recorded_node *old = &recording->nodes[capture->first_node + capture->edits.node_count];
     if (old->bytes == 0)
@@ -188,7 +183,7 @@ haly_status capture_workspace(haly_stream *stream, uint64_t size, void **out_add
     if (!stream->capture->is_update)
         return capture_alloc(stream, &request, out_address);
     short_lock_acquire(&stream->capture->graph->lock);
-    const haly_status status = present_workspace(stream->capture, out_address);
+    const haly_status status = present_workspace(stream, out_address);
     short_lock_release(&stream->capture->graph->lock);
     return status;
 }

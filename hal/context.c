@@ -10,6 +10,7 @@
 #include "event.h"
 #include "graph.h"
 #include "kernel.h"
+#include "layers/layers.h"
 #include "memory.h"
 #include "param.h"
 #include "plan.h"
@@ -58,7 +59,7 @@ static haly_status context_allocate(haly_instance *instance, haly_device *device
         return fail_host_oom("a context", sizeof *context);
     context->block = block_create(backend->context_size);
     if (context->block == NULL) {
-        free(context);
+        free(context); /* not an object yet */
         return fail_host_oom("a backend's context", backend->context_size);
     }
     object_init(&context->object, HALY_OBJECT_CONTEXT, context);
@@ -67,6 +68,7 @@ static haly_status context_allocate(haly_instance *instance, haly_device *device
     context->backend = backend;
     context->flags = flags;
     context->native_addresses = addresses_are_native(device, flags);
+    context->layers = instance->layers;
     context->fault = (haly_error){HALY_ERROR_INIT};
     pthread_mutex_init(&context->lock, NULL);
     *out_context = context;
@@ -76,11 +78,12 @@ static haly_status context_allocate(haly_instance *instance, haly_device *device
 static void context_free(haly_context *context)
 {
     haly_instance *instance = context->instance;
-    atomic_store(&context->object.kind, 0);
+    if (context->object.kind != 0) /* never opened */
+        object_end(&context->object);
     pthread_mutex_destroy(&context->lock);
     block_destroy(context->block);
-    free(context);
-    haly_instance_release(instance);
+    object_free(&context->object);
+    instance_leave(instance);
 }
 
 /* The backend may read its parameters: they are this instance's meanwhile. */
@@ -135,12 +138,14 @@ haly_status haly_context_open(haly_instance *instance, const haly_context_desc *
         return FAIL(HALY_ERR_INVALID, "haly_context_desc.device belongs to another instance");
     TRY(context_check_device(checked.device));
     TRY(context_allocate(instance, checked.device, checked.flags, &context));
-    haly_instance_retain(instance);
+    instance_join(instance);
     const haly_status status = context_start(context, &checked);
     if (status != HALY_OK) {
         context_free(context);
         return HAND_ON(status);
     }
+    if (context->layers != NULL)
+        layers_context_opened(context);
     *out_context = context;
     return HALY_OK;
 }
@@ -192,6 +197,8 @@ static void context_finish(struct object *object)
             order[i].destroy(child);
     }
     events_close(context);
+    if (context->layers != NULL)
+        layers_context_closed(context);
     memory_close(context);
     context->backend->context_close(context->block);
     context_free(context);
@@ -200,8 +207,10 @@ static void context_finish(struct object *object)
 static void context_destroy(struct object *object)
 {
     haly_context *context = (haly_context *)object;
+    if (context->layers != NULL)
+        layers_context_released(context);
     context_delist(context);
-    atomic_store(&object->kind, 0);
+    object_end(object);
     objects_bury(context); /* nothing may be submitted that its end does not wait for */
     if (!context_is_abandoned(context)) {
         retire_context(context, context_finish);
@@ -232,9 +241,12 @@ static haly_status wait_for_all(const struct timeline_point *points, uint32_t co
 {
     haly_status status = HALY_OK, failure = HALY_OK;
     for (uint32_t i = count; i > 0 && status == HALY_OK; i--) {
-        status = timeline_wait(points[i - 1].timeline, points[i - 1].sequence, process_remaining(moment));
+        struct timeline *timeline = points[i - 1].timeline;
+        status = timeline_wait(timeline, points[i - 1].sequence, process_remaining(moment));
+        if (status == HALY_OK && timeline->context->layers != NULL)
+            layers_host_saw(timeline);
         if (status == HALY_OK && failure == HALY_OK)
-            failure = timeline_status(points[i - 1].timeline, UINT64_MAX);
+            failure = timeline_status(timeline, UINT64_MAX);
     }
     return status != HALY_OK ? status : failure;
 }
@@ -242,6 +254,7 @@ static haly_status wait_for_all(const struct timeline_point *points, uint32_t co
 haly_status haly_context_sync(haly_context *context, uint64_t deadline)
 {
     ENTRY_LIVE(context, HALY_OBJECT_CONTEXT, context);
+    LAYERS_WATCH(context);
     const uint64_t moment = process_deadline(deadline);
     struct timeline_point *points;
     uint32_t count;

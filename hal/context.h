@@ -8,6 +8,7 @@
 #include "device.h"
 #include "short_lock.h"
 
+struct layers;     /* layers/layers.h: what watches it */
 struct memory;     /* memory.h: address window, allocator, pinned memory */
 struct plan_cache; /* plan.h: eager plans and the operator kernels */
 struct service;    /* service.h: the thread that runs what a deferred stream waits for */
@@ -26,6 +27,7 @@ struct haly_context {
     struct short_lock timelines_lock;
     struct timeline *timelines; /* of its streams, the one made last first; under timelines_lock */
 
+    struct layers *layers;     /* the instance's; NULL: nobody watches */
     _Atomic uint32_t latched;  /* haly_status of the fault in force, 0 while healthy */
     _Atomic bool is_abandoned; /* given up, with a fault or without: its backend is not called any more */
     haly_error fault;          /* written once, before latched; of no interest once abandoned */

@@ -11,6 +11,7 @@
 #include <pthread.h>
 #include <stdlib.h>
 
+#include "layers/layers.h"
 #include "object.h"
 #include "timeline.h"
 
@@ -101,7 +102,7 @@ void timeline_fail(struct timeline *timeline, uint64_t sequence, haly_error *err
     struct news news = {NULL};
     if (error->stream_id == 0) {
         error->stream_id = timeline->stream_id;
-        error->first_sequence = error->last_sequence = sequence;
+        error->first_sequence = error->last_sequence = layers_program_sequence(timeline, sequence);
         timeline_label_at(timeline, sequence, error->label);
     }
     if (error->scope < HALY_SCOPE_STREAM) {

@@ -88,9 +88,9 @@ static bool is_welcome(haly_instance *instance, haly_device *device, haly_error 
 static void device_destroy(haly_device *device)
 {
     device->backend->table.device_close(device->block);
-    atomic_store(&device->object.kind, 0);
+    object_end(&device->object);
     block_destroy(device->block);
-    free(device);
+    object_free(&device->object);
 }
 
 static haly_device *device_allocate(haly_instance *instance, struct backend *backend, uint32_t index)
@@ -126,7 +126,7 @@ static haly_status add_device(haly_instance *instance, struct backend *backend, 
         note_failure(failure, &cause, backend->name, index);
         leave_out(instance, backend, index, cause.message);
         block_destroy(device->block);
-        free(device);
+        object_free(&device->object);
         return HALY_OK;
     }
     device->spec.struct_size = sizeof device->spec;

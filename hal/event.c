@@ -7,10 +7,13 @@
 #include "block.h"
 #include "check.h"
 #include "graph.h"
+#include "layers/layers.h"
 #include "retire.h"
 
 static void record_free(struct event_record *record)
 {
+    if (record->context->layers != NULL)
+        layers_record_ended(record);
     record->context->backend->event_destroy(record->block);
     if (record->timeline != NULL)
         timeline_release(record->timeline);
@@ -105,6 +108,8 @@ haly_status event_record_acquire(haly_context *context, uint32_t flags, struct e
     pthread_mutex_unlock(&context->lock);
     if (record == NULL)
         return record_create(context, flags, out_record);
+    if (UNLIKELY(context->layers != NULL))
+        layers_record_ended(record);
     record->references = 1;
     *out_record = record;
     return HALY_OK;
@@ -175,7 +180,7 @@ haly_status haly_event_create(haly_context *context, const haly_event_desc *desc
         status = object_publish(&event->object, checked.name);
     }
     if (status != HALY_OK) {
-        free(event);
+        object_free(&event->object);
         return HAND_ON(status);
     }
     *out_event = event;
@@ -192,7 +197,7 @@ void event_destroy(struct object *object)
     haly_event *event = (haly_event *)object;
     if (event->latest != NULL)
         event_record_release(event->latest);
-    free(event);
+    object_free(&event->object);
 }
 
 static void event_end(struct object *object)
@@ -211,9 +216,12 @@ static bool is_settled(haly_event *event)
     return atomic_load_explicit(&event->is_settled, memory_order_acquire);
 }
 
-/* Remembers that a record was reached, unless the event was recorded again meanwhile. */
+/* Remembers that a record was reached, unless the event was recorded again meanwhile. Layers want to be told each time
+ * that somebody is behind it, so their events never settle. */
 static void settle(haly_event *event, const struct event_record *record)
 {
+    if (UNLIKELY(event->object.context->layers != NULL))
+        return;
     short_lock_acquire(&event->lock);
     if (event->latest == record)
         atomic_store_explicit(&event->is_settled, true, memory_order_release);
@@ -225,7 +233,8 @@ static void settle(haly_event *event, const struct event_record *record)
 static bool is_known_reached(haly_event *event)
 {
     const struct event_record *record = event->latest;
-    if (!is_settled(event) && timeline_is_known_finished(record->timeline, record->sequence) &&
+    if (!is_settled(event) && event->object.context->layers == NULL &&
+        timeline_is_known_finished(record->timeline, record->sequence) &&
         timeline_status_quiet(record->timeline, record->sequence) == HALY_OK)
         atomic_store_explicit(&event->is_settled, true, memory_order_release);
     return is_settled(event);
@@ -289,6 +298,8 @@ haly_status haly_event_record(haly_event *event, haly_stream *stream)
 
 haly_status stream_wait_record(haly_stream *stream, struct event_record *record)
 {
+    if (UNLIKELY(stream_is_layered(stream)))
+        layers_stream_waited(stream, record);
     if (record->timeline == stream->timeline)
         return HALY_OK; /* in order already */
     /* Noted first: a command that waits must never be queued without its dependency being known. */
@@ -308,13 +319,19 @@ APART static haly_status wait_unsettled(haly_stream *stream, haly_event *event)
     if (record == NULL)
         return HALY_OK;
     haly_status status = HALY_OK;
-    if (timeline_event_has_finished(record->timeline, record->sequence, record->block) &&
+    if (!stream_is_layered(stream) && timeline_event_has_finished(record->timeline, record->sequence, record->block) &&
         timeline_status_quiet(record->timeline, record->sequence) == HALY_OK)
         settle(event, record);
     else
         status = stream_wait_record(stream, record);
     event_record_release(record);
     return status;
+}
+
+static void host_saw(struct event_record *record, bool has_finished)
+{
+    if (UNLIKELY(has_finished && record->context->layers != NULL))
+        layers_host_saw_record(record);
 }
 
 haly_status haly_stream_wait(haly_stream *stream, haly_event *event)
@@ -331,10 +348,12 @@ haly_status haly_stream_wait(haly_stream *stream, haly_event *event)
 
 APART static haly_status sync_unsettled(haly_event *event, uint64_t deadline)
 {
+    LAYERS_WATCH_AS(event->object.context, "haly_event_sync");
     struct event_record *record = event_latest(event);
     if (record == NULL)
         return HALY_OK;
     haly_status status = timeline_event_wait(record->timeline, record->sequence, record->block, deadline);
+    host_saw(record, status == HALY_OK);
     if (status == HALY_OK)
         status = timeline_status(record->timeline, record->sequence);
     if (status == HALY_OK)
@@ -361,7 +380,9 @@ APART static haly_status query_unsettled(haly_event *event)
     if (record == NULL)
         return HALY_OK;
     haly_status status = HALY_NOT_READY;
-    if (timeline_event_has_finished(record->timeline, record->sequence, record->block))
+    const bool has_finished = timeline_event_has_finished(record->timeline, record->sequence, record->block);
+    host_saw(record, has_finished);
+    if (has_finished)
         status = timeline_status(record->timeline, record->sequence);
     else if (context_check(record->context) != HALY_OK) /* asking may have shown a fault */
         status = error_detail()->status;
@@ -393,6 +414,8 @@ static haly_status elapsed(const haly_event *start, const haly_event *end, struc
     if (!timeline_event_has_finished(first->timeline, first->sequence, first->block) ||
         !timeline_event_has_finished(second->timeline, second->sequence, second->block))
         return HALY_NOT_READY;
+    host_saw(first, true);
+    host_saw(second, true);
     TRY(timeline_status(first->timeline, first->sequence));
     TRY(timeline_status(second->timeline, second->sequence));
     TRY_CONTEXT(context, context->backend->event_elapsed(first->block, second->block, out_nanoseconds));

@@ -15,7 +15,8 @@ struct event_record {
     haly_context *context;
     struct timeline *timeline; /* counted; NULL while pooled */
     uint64_t sequence;
-    void *block; /* the backend's event */
+    void *block;                /* the backend's event */
+    struct layer_record *layer; /* the validation layer's: what stood in front; NULL: nothing */
 };
 
 struct haly_event {

@@ -70,7 +70,7 @@ void graph_destroy(struct object *object)
     free(graph->memory);
     free(graph->resolved);
     free(graph->runs);
-    free(graph);
+    object_free(&graph->object);
 }
 
 static void graph_end(struct object *object)

@@ -19,9 +19,6 @@ haly_status capture_nothing(haly_stream *stream, uint16_t kind, void *object);
 /* An event recorded, or waited for, inside a capture: at replay the event itself is recorded or waited for. */
 haly_status capture_event(haly_stream *stream, uint16_t kind, haly_event *event);
 
-/* What is appended next belongs to a run of the plan; NULL: no longer. */
-void capture_name_plan(haly_stream *stream, haly_plan *plan);
-
 /* Memory that is the graph's. Freeing ends its use within the capture, so that what follows may get it. */
 haly_status capture_alloc(haly_stream *stream, const struct allocation *request, void **out_address);
 haly_status capture_free(haly_stream *stream, void *address);

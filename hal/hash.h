@@ -15,4 +15,12 @@ static inline uint64_t hash_words(const uint64_t *words, uint32_t count)
     return hash * UINT64_C(0xc4ceb9fe1a85ec53);
 }
 
+static inline uint64_t hash_text(const char *text)
+{
+    uint64_t hash = UINT64_C(0xcbf29ce484222325);
+    for (; *text != '\0'; text++)
+        hash = (hash ^ (unsigned char)*text) * UINT64_C(0x100000001b3);
+    return hash;
+}
+
 #endif

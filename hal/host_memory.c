@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "address.h"
+#include "layers/layers.h"
 #include "memory_state.h"
 #include "process.h"
 
@@ -167,6 +168,8 @@ haly_status haly_host_alloc(haly_context *context, uint64_t size, void **out_add
     if (status == HALY_ERR_DEVICE_OOM) /* too much for any address */
         return HAND_ON(fail_host_oom("pinned memory", size));
     TRY(status);
+    if (context->layers != NULL)
+        layers_memory_taken(context, *out_address, size, NULL);
     return HALY_OK;
 }
 
@@ -180,6 +183,8 @@ haly_status haly_host_free(haly_context *context, void *address)
     struct chunk *chunk = memory_live_chunk(context, address, HALY_MEMORY_PINNED);
     if (chunk == NULL)
         return HAND_ON(HALY_ERR_INVALID);
+    if (context->layers != NULL)
+        TRY(layers_memory_given(context, address, LAYERS_GIVE_AT_ONCE, NULL));
     const bool is_large = chunk_bytes(chunk) >= GRANULE_BYTES;
     TRY(allocator_free(pinned, chunk, NULL, 0));
     if (is_large)

@@ -7,8 +7,17 @@
 #include <sys/auxv.h>
 
 #include "check.h"
+#include "layers/layers.h"
+#include "layers/validate_report.h"
 #include "loader.h"
 #include "process.h"
+
+static _Atomic uint32_t instances;
+
+bool instance_is_alone(void)
+{
+    return instances == 1;
+}
 
 const struct params *instance_params(haly_instance *instance)
 {
@@ -24,9 +33,9 @@ static haly_status check_desc(const haly_instance_desc *desc)
     return check_no_ext(desc->ext, "haly_instance_desc");
 }
 
-static void start_sink(struct log_sink *sink, haly_log_fn fn, void *user, haly_log_level level)
+static void start_sink(struct log_sink *sink, haly_log_fn fn, void *user, haly_log_level level, const char *prefix)
 {
-    *sink = (struct log_sink){.fn = fn, .user = user, .level = level};
+    *sink = (struct log_sink){.fn = fn, .user = user, .level = level, .prefix = prefix};
     if (level != HALY_LOG_OFF)
         log_sink_add(sink);
 }
@@ -39,7 +48,9 @@ static void stop_sink(struct log_sink *sink)
 
 static void instance_free(haly_instance *instance)
 {
+    atomic_fetch_sub(&instances, 1);
     devices_destroy(instance);
+    layers_close(instance->layers);
     stop_sink(&instance->stderr_sink);
     stop_sink(&instance->program_sink);
     policy_destroy(instance->policy);
@@ -47,12 +58,12 @@ static void instance_free(haly_instance *instance)
     pthread_cond_destroy(&instance->changed);
     pthread_mutex_destroy(&instance->lock);
     free(instance->backends);
-    free(instance);
+    object_free(&instance->object);
 }
 
 static void instance_destroy(struct object *object)
 {
-    atomic_store(&object->kind, 0);
+    object_end(object);
     instance_free((haly_instance *)object);
 }
 
@@ -63,10 +74,13 @@ static haly_status instance_start(haly_instance *instance, const haly_instance_d
     haly_log_level level = HALY_LOG_OFF;
     if (desc->log != NULL)
         start_sink(&instance->program_sink, desc->log, desc->log_user,
-                   desc->log_level != HALY_LOG_OFF ? desc->log_level : HALY_LOG_WARN);
+                   desc->log_level != HALY_LOG_OFF ? desc->log_level : HALY_LOG_WARN, NULL);
     TRY(params_create(desc, &instance->params));
     if (log_level_parse(param_text(instance->params, "log"), &level))
-        start_sink(&instance->stderr_sink, NULL, NULL, level);
+        start_sink(&instance->stderr_sink, NULL, NULL, level, NULL);
+    TRY(layers_open(instance, &instance->layers));
+    if (instance->layers != NULL && level == HALY_LOG_OFF && desc->log == NULL)
+        start_sink(&instance->stderr_sink, NULL, NULL, HALY_LOG_INFO, VALIDATE_PREFIX); /* else nobody would know */
     if (!selection_parse(param_text(instance->params, "backend"), &instance->selection, why, sizeof why))
         return FAIL(HALY_ERR_INTERNAL, "a checked list of backends does not parse: %s", why);
     TRY(policy_load(sources->policy_file, &instance->policy));
@@ -85,6 +99,7 @@ haly_status instance_create(const haly_instance_desc *desc, const struct instanc
     if (instance == NULL)
         return fail_host_oom("an instance", sizeof *instance);
     object_init(&instance->object, HALY_OBJECT_INSTANCE, NULL);
+    atomic_fetch_add(&instances, 1);
     pthread_mutex_init(&instance->lock, NULL);
     pthread_cond_init(&instance->changed, NULL);
     const haly_status status = instance_start(instance, &checked, sources);
@@ -114,9 +129,30 @@ void haly_instance_retain(haly_instance *instance)
     object_retain(instance, HALY_OBJECT_INSTANCE);
 }
 
+void instance_join(haly_instance *instance)
+{
+    atomic_fetch_add(&instance->open_contexts, 1);
+    haly_instance_retain(instance);
+}
+
+void instance_leave(haly_instance *instance)
+{
+    atomic_fetch_sub(&instance->open_contexts, 1);
+    object_release(instance, HALY_OBJECT_INSTANCE, instance_destroy);
+}
+
+/* Whether the program's last reference goes now, and only contexts hold the instance from here on. */
+static bool is_left_to_contexts(const haly_instance *instance)
+{
+    const uint32_t contexts = instance->open_contexts;
+    return contexts > 0 && instance->object.references == contexts + 1;
+}
+
 void haly_instance_release(haly_instance *instance)
 {
     PUT_OFF_CANCELLATION();
+    if (object_kind(instance) == HALY_OBJECT_INSTANCE && instance->layers != NULL && is_left_to_contexts(instance))
+        layers_instance_released(instance);
     object_release(instance, HALY_OBJECT_INSTANCE, instance_destroy);
 }
 

@@ -20,6 +20,8 @@ struct haly_instance {
     struct params *params;
     struct policy *policy;
     struct selection selection;
+    struct layers *layers;          /* NULL: none */
+    _Atomic uint32_t open_contexts; /* not freed yet; each holds a reference */
 
     char folders[1024];       /* where backends were looked for, for messages */
     struct backend *backends; /* in search order; fixed once created */
@@ -41,6 +43,13 @@ struct instance_sources {
     const char *backend_folder; /* the trusted one; NULL: none */
     bool search_beside;         /* `halyard/` beside libhalyard too */
 };
+
+/* Whether there is no other instance in the process, nor was in the one that it was forked from. */
+bool instance_is_alone(void);
+
+/* A context's reference. */
+void instance_join(haly_instance *instance);
+void instance_leave(haly_instance *instance);
 
 haly_status instance_create(const haly_instance_desc *desc, const struct instance_sources *sources,
                             haly_instance **out_instance);

@@ -7,6 +7,7 @@
 #include "check.h"
 #include "event.h"
 #include "kernel.h"
+#include "layers/layers.h"
 
 static void *block_of_event(haly_event *event)
 {
@@ -41,11 +42,10 @@ haly_status haly_native_get(void *object, haly_native *out_native)
     haly_native native = {HALY_NATIVE_INIT};
     REQUIRE(object);
     REQUIRE(out_native);
+    TRY(object_examine_any(__func__, object));
     const uint32_t kind = head->kind;
     const bool has_block = kind == HALY_OBJECT_CONTEXT || kind == HALY_OBJECT_STREAM || kind == HALY_OBJECT_EVENT ||
                            kind == HALY_OBJECT_MODULE || kind == HALY_OBJECT_KERNEL;
-    if (!object_is_any(object))
-        return object_refuse(__func__, object, OBJECT_ANY);
     if (!has_block)
         return FAIL(HALY_ERR_INVALID, "expected a context, stream, event, module or kernel, found another kind: %s",
                     object_kind_name(kind));
@@ -61,6 +61,8 @@ haly_status haly_native_get(void *object, haly_native *out_native)
     if (kind == HALY_OBJECT_STREAM)
         TRY(stream_give_out(object));
     snprintf(native.backend, sizeof native.backend, "%.31s", context->device->backend->name);
+    if (context->layers != NULL)
+        layers_went_native(head);
     TRY(CHECK_OUTPUT(out_native, haly_native, value, &native));
     return HALY_OK;
 }

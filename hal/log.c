@@ -78,7 +78,8 @@ void log_write(haly_log_level level, const char *format, ...)
     bool to_stderr = false;
     pthread_rwlock_rdlock(&lock);
     for (const struct log_sink *sink = sinks; sink != NULL; sink = sink->next) {
-        if ((uint32_t)level > (uint32_t)sink->level)
+        if ((uint32_t)level > (uint32_t)sink->level ||
+            (sink->prefix != NULL && strncmp(line, sink->prefix, strlen(sink->prefix)) != 0))
             continue;
         if (sink->fn != NULL)
             sink->fn(sink->user, level, line);

@@ -15,6 +15,7 @@ struct log_sink {
     haly_log_fn fn; /* NULL: standard error; however many sinks say so, a line appears there once */
     void *user;
     haly_log_level level;
+    const char *prefix; /* only lines that begin so; NULL: all */
     struct log_sink *next;
 };
 

@@ -6,6 +6,7 @@
 #include "check.h"
 #include "dtype.h"
 #include "graph.h"
+#include "layers/layers.h"
 #include "memory_state.h"
 #include "param.h"
 #include "stream.h"
@@ -141,8 +142,10 @@ static haly_status zero_now(haly_context *context, void *address, uint64_t size)
     static const uint8_t zero = 0;
     struct memory *memory = context->memory;
     haly_stream *stream = atomic_exchange(&memory->zero_stream, NULL), *none = NULL;
-    if (stream == NULL)
+    if (stream == NULL) {
         TRY(haly_stream_create(context, NULL, &stream));
+        stream->object.is_internal = true;
+    }
     haly_status status =
         haly_fill(stream, address, &zero, 1, PLANTED_OR(zero_flag_leaves_the_tail, size, size / 8 * 8));
     if (status == HALY_OK)
@@ -165,6 +168,8 @@ haly_status haly_malloc(haly_context *context, uint64_t size, const haly_memory_
         return HALY_OK;
     }
     TRY(allocator_alloc(&context->memory->device, &request, &address));
+    if (UNLIKELY(context->layers != NULL))
+        layers_memory_taken(context, address, size, NULL);
     if (UNLIKELY((request.flags & HALY_MEMORY_ZERO) != 0)) {
         const haly_status status = zero_now(context, address, size);
         if (status != HALY_OK) {
@@ -177,11 +182,21 @@ haly_status haly_malloc(haly_context *context, uint64_t size, const haly_memory_
     return HALY_OK;
 }
 
+APART static haly_status alloc_watched(haly_stream *stream, struct allocation *request, void **out_address)
+{
+    if (stream_is_capturing(stream))
+        return capture_alloc(stream, request, out_address);
+    request->timeline = stream->timeline;
+    TRY(allocator_alloc(&stream->object.context->memory->device, request, out_address));
+    layers_memory_taken(stream->object.context, *out_address, request->size, stream);
+    return HALY_OK;
+}
+
 /* In the order of a stream, or of the graph that the stream is captured into. */
 static haly_status alloc_on_stream(haly_stream *stream, struct allocation *request, void **out_address)
 {
-    if (UNLIKELY(stream_is_capturing(stream)))
-        return capture_alloc(stream, request, out_address);
+    if (UNLIKELY(stream_is_watched(stream)))
+        return alloc_watched(stream, request, out_address);
     request->timeline = stream->timeline;
     return allocator_alloc(&stream->object.context->memory->device, request, out_address);
 }
@@ -258,7 +273,7 @@ static haly_status free_behind_many(haly_context *context, struct chunk *chunk, 
 }
 
 /* The live chunk at an address that the program may free; NULL with HALY_ERR_INVALID's detail. */
-static struct chunk *freeable_chunk(haly_context *context, void *address)
+static inline struct chunk *freeable_chunk(haly_context *context, void *address)
 {
     struct chunk *chunk = memory_live_chunk(context, address, HALY_MEMORY_DEVICE);
     if (UNLIKELY(chunk != NULL && (chunk->flags & ALLOCATION_OF_GRAPH) != 0)) {
@@ -277,6 +292,8 @@ haly_status haly_free(haly_context *context, void *address)
     struct chunk *chunk = freeable_chunk(context, address);
     if (UNLIKELY(chunk == NULL))
         return HAND_ON(HALY_ERR_INVALID);
+    if (UNLIKELY(context->layers != NULL))
+        TRY(layers_memory_given(context, address, LAYERS_GIVE_BEHIND_ALL, NULL));
     const uint32_t count = collect_unfinished(context, points, POINTS_ON_STACK);
     if (UNLIKELY(count > POINTS_ON_STACK)) {
         release_points(points, POINTS_ON_STACK);
@@ -288,14 +305,26 @@ haly_status haly_free(haly_context *context, void *address)
     return HAND_ON(status);
 }
 
+APART static haly_status free_watched(haly_stream *stream, void *address)
+{
+    haly_context *context = stream->object.context;
+    if (stream_is_capturing(stream))
+        return capture_free(stream, address);
+    struct chunk *chunk = freeable_chunk(context, address);
+    if (chunk == NULL)
+        return HALY_ERR_INVALID;
+    TRY(layers_memory_given(context, address, LAYERS_GIVE_IN_STREAM, stream));
+    return allocator_free_ordered(&context->memory->device, chunk, stream->timeline);
+}
+
 haly_status haly_free_async(haly_stream *stream, void *address)
 {
     ENTRY_STREAM(stream);
     haly_context *context = stream->object.context;
     if (UNLIKELY(address == NULL))
         return HALY_OK;
-    if (UNLIKELY(stream_is_capturing(stream)))
-        return HAND_ON(capture_free(stream, address));
+    if (UNLIKELY(stream_is_watched(stream)))
+        return HAND_ON(free_watched(stream, address));
     struct chunk *chunk = freeable_chunk(context, address);
     if (UNLIKELY(chunk == NULL))
         return HAND_ON(HALY_ERR_INVALID);
@@ -310,6 +339,8 @@ haly_status haly_memory_used_on(haly_stream *stream, void *address)
     struct chunk *chunk = memory_live_chunk(context, address, HALY_MEMORY_DEVICE);
     if (chunk == NULL)
         return HAND_ON(HALY_ERR_INVALID);
+    if (UNLIKELY(stream_is_layered(stream)))
+        layers_memory_used(stream, address);
     TRY(allocator_note_use(&context->memory->device, chunk, stream->timeline));
     return HALY_OK;
 }
@@ -419,13 +450,18 @@ haly_status memory_alloc_for_graph(haly_context *context, const struct allocatio
 {
     struct allocation own = *request;
     own.flags |= ALLOCATION_OF_GRAPH;
-    return allocator_alloc(&context->memory->device, &own, out_address);
+    TRY(allocator_alloc(&context->memory->device, &own, out_address));
+    if (context->layers != NULL)
+        layers_graph_memory_taken(context, *out_address, request->size);
+    return HALY_OK;
 }
 
 void memory_free_of_graph(haly_context *context, void *address)
 {
     const haly_error before = *error_detail();
     struct chunk *chunk = memory_live_chunk(context, address, HALY_MEMORY_DEVICE);
+    if (chunk != NULL && context->layers != NULL)
+        layers_memory_given(context, address, LAYERS_GIVE_BEHIND_ALL, NULL);
     if (chunk == NULL || allocator_free(&context->memory->device, chunk, NULL, 0) != HALY_OK)
         *error_detail() = before; /* it stays allocated until the context closes */
 }

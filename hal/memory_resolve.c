@@ -134,7 +134,7 @@ haly_status memory_resolve(haly_context *context, const void *address, uint64_t 
 
 haly_status memory_check_owner(const struct memory_view *view, const void *address)
 {
-    if (object_is_usable(view->context, HALY_OBJECT_CONTEXT))
+    if (object_is_sound(&view->context->object, HALY_OBJECT_CONTEXT))
         return HALY_OK;
     return FAIL(HALY_ERR_INVALID, "%p is memory of a context that was released, or opened before fork()", address);
 }

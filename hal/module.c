@@ -104,7 +104,7 @@ haly_status haly_module_load(haly_context *context, const haly_module_desc *desc
     const haly_status status = module_start(module, &checked);
     if (status != HALY_OK) {
         block_destroy(module->block);
-        free(module);
+        object_free(&module->object);
         return HAND_ON(status);
     }
     *out_module = module;
@@ -131,7 +131,7 @@ void module_destroy(struct object *object)
     haly_module *module = (haly_module *)object;
     object->context->backend->module_unload(module->block);
     block_destroy(module->block);
-    free(module);
+    object_free(&module->object);
 }
 
 static void module_end(struct object *object)
@@ -223,7 +223,7 @@ haly_status haly_kernel_get(haly_module *module, const char *name, haly_kernel *
     if (status != HALY_OK) {
         block_destroy(kernel->block);
         free(kernel->arguments);
-        free(kernel);
+        object_free(&kernel->object);
         return HAND_ON(status);
     }
     haly_module_retain(module);
@@ -244,7 +244,7 @@ void kernel_destroy(struct object *object)
     haly_module_release(kernel->module);
     block_destroy(kernel->block);
     free(kernel->arguments);
-    free(kernel);
+    object_free(&kernel->object);
 }
 
 static void kernel_end(struct object *object)

@@ -3,11 +3,15 @@
 #include "object.h"
 
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "check.h"
 #include "context.h"
+#include "layers/validate_handle.h"
 #include "process.h"
+
+_Atomic uintptr_t object_limit = UINTPTR_MAX;
 
 static _Atomic uint64_t last_id;
 
@@ -26,14 +30,8 @@ static const char *with_article(uint32_t kind, char out[32])
     return out;
 }
 
-bool object_is_any(const void *handle)
-{
-    const struct object *object = handle;
-    const uint32_t kind = atomic_load_explicit(&object->kind, memory_order_relaxed);
-    return object_kind_name(kind) != object_kind_name(OBJECT_ANY) && object_is_usable(object, kind);
-}
-
-haly_status object_refuse(const char *function, const void *handle, uint32_t kind)
+/* Why a handle is of no use. Of one that was released for good this is a guess: its memory may be anybody's by now. */
+static haly_status refuse(const char *function, const void *handle, uint32_t kind)
 {
     const char *wanted = object_kind_name(kind);
     const struct object *object = handle;
@@ -59,6 +57,33 @@ haly_status object_refuse(const char *function, const void *handle, uint32_t kin
     return error_set(function, status, HALY_SCOPE_CALL, HALY_RECOVER_NONE, 0, NULL, "%s", why);
 }
 
+haly_status object_examine(const char *function, const void *handle, uint32_t kind)
+{
+    if (!handles_are_listed() || handle == NULL)
+        return refuse(function, handle, kind);
+    TRY(validate_handle(function, handle));
+    return object_is_sound(handle, kind) ? HALY_OK : refuse(function, handle, kind);
+}
+
+haly_status object_examine_any(const char *function, const void *handle)
+{
+    const struct object *object = handle;
+    if (handles_are_listed())
+        TRY(validate_handle(function, handle));
+    const uint32_t kind = object->kind;
+    if (object_kind_name(kind) != object_kind_name(OBJECT_ANY) && object_is_sound(object, kind))
+        return HALY_OK;
+    return refuse(function, handle, OBJECT_ANY);
+}
+
+uint32_t object_kind(const void *handle)
+{
+    const struct object *object = handle;
+    if (object == NULL || (handles_are_listed() && !handle_is_live(handle)))
+        return 0;
+    return object->generation == process_current_generation() ? object->kind : 0;
+}
+
 void object_init(struct object *object, haly_object_kind kind, haly_context *context)
 {
     memset(object, 0, sizeof *object);
@@ -67,6 +92,23 @@ void object_init(struct object *object, haly_object_kind kind, haly_context *con
     object->id = atomic_fetch_add_explicit(&last_id, 1, memory_order_relaxed) + 1;
     object->context = context;
     atomic_store_explicit(&object->kind, (uint32_t)kind, memory_order_release);
+    if (UNLIKELY(handles_are_listed()))
+        handles_add(object);
+}
+
+void object_end(struct object *object)
+{
+    atomic_store_explicit(&object->kind, 0, memory_order_release);
+    if (UNLIKELY(handles_are_listed()))
+        handles_release(object);
+}
+
+void object_free(struct object *object)
+{
+    if (UNLIKELY(handles_are_listed()))
+        handles_retire(object);
+    else
+        free(object);
 }
 
 /* The holder of a name among a context's objects of one kind; under the context's lock. */
@@ -119,7 +161,16 @@ void object_unpublish(struct object *object)
         object->next->previous = object->previous;
     object->next = object->previous = NULL;
     pthread_mutex_unlock(&context->lock);
-    atomic_store_explicit(&object->kind, 0, memory_order_release);
+    object_end(object);
+}
+
+/* Whether the references of a handle may be touched; `verb` is for messages. */
+static bool is_counted(const char *verb, const void *handle, uint32_t kind)
+{
+    if (LIKELY(object_is_usable(handle, kind)))
+        return true;
+    return handle != NULL && handles_are_listed() && validate_reference(verb, handle, kind) &&
+           object_is_sound(handle, kind);
 }
 
 void objects_bury(haly_context *context)
@@ -133,21 +184,23 @@ void objects_bury(haly_context *context)
 void object_retain(void *handle, haly_object_kind kind)
 {
     struct object *object = handle;
-    if (object_is_usable(object, (uint32_t)kind))
+    if (is_counted("retain", object, (uint32_t)kind))
         atomic_fetch_add_explicit(&object->references, 1, memory_order_relaxed);
 }
 
 void object_release(void *handle, haly_object_kind kind, void (*destroy)(struct object *object))
 {
     struct object *object = handle;
-    if (object_is_usable(object, (uint32_t)kind) &&
+    if (is_counted("release", object, (uint32_t)kind) &&
         atomic_fetch_sub_explicit(&object->references, 1, memory_order_acq_rel) == 1)
         destroy(object);
 }
 
 uint64_t haly_object_id(const void *object)
 {
-    return object != NULL ? ((const struct object *)object)->id : 0;
+    if (object == NULL || (handles_are_listed() && object_kind(object) == 0))
+        return 0;
+    return ((const struct object *)object)->id;
 }
 
 static haly_status context_object_rename(haly_context *context, struct object *object, const char *name)
@@ -167,8 +220,7 @@ haly_status haly_object_name_set(void *object, const char *name)
 {
     struct object *named = object;
     REQUIRE(object);
-    if (!object_is_any(object))
-        return object_refuse(__func__, object, OBJECT_ANY);
+    TRY(object_examine_any(__func__, object));
     TRY(check_name(name));
     name = name != NULL ? name : "";
     if (named->kind == HALY_OBJECT_CONTEXT)

@@ -30,6 +30,7 @@ struct object {
     uint32_t generation;         /* of the process that made it: see fork.h */
     _Atomic uint32_t references; /* the caller's */
     uint32_t last_kind;          /* of one that is dead because its context was released, which still lists it */
+    bool is_internal;            /* made by the core for itself */
     uint64_t id;
     haly_context *context;          /* it belongs to, itself for a context, NULL above contexts */
     struct object *previous, *next; /* among the context's objects; under the context's lock */
@@ -37,9 +38,16 @@ struct object {
     struct retirement retirement;
 };
 
+/* Spares a look into the table of what other objects define. */
+#define HIDDEN __attribute__((visibility("hidden")))
+
 /* The current process's generation, wiped to 0 by fork and by haly_shutdown(): one comparison finds stale handles.
  * The pointer changes once, before the first handle exists. */
-extern _Atomic uint32_t *process_generation;
+HIDDEN extern _Atomic uint32_t *process_generation;
+
+/* Handles below this address may be looked at: all of them, or none once the validation layer keeps the list of handles
+ * (layers/handles.h), which then says of each what it is before anybody follows it. */
+HIDDEN extern _Atomic uintptr_t object_limit;
 
 static inline uint32_t process_current_generation(void)
 {
@@ -52,27 +60,37 @@ static inline uint32_t process_current_generation(void)
 /* What is kept out of a function whose usual way is a few tests: that then saves no registers. */
 #define APART __attribute__((noinline))
 
+/* For one that is known to be there. */
+static inline bool object_is_sound(const struct object *object, uint32_t kind)
+{
+    return atomic_load_explicit(&object->kind, memory_order_relaxed) == kind &&
+           object->generation == process_current_generation();
+}
+
 static inline bool object_is_usable(const void *handle, uint32_t kind)
 {
     const struct object *object = handle;
-    return object != NULL && atomic_load_explicit(&object->kind, memory_order_relaxed) == kind &&
-           object->generation == process_current_generation();
+    /* NULL minus 1 is never below the limit. */
+    return (uintptr_t)object - 1 < atomic_load_explicit(&object_limit, memory_order_relaxed) &&
+           object_is_sound(object, kind);
 }
 
 /* For functions that take objects of several kinds. */
 #define OBJECT_ANY 0U
 
-bool object_is_any(const void *handle);
-
-/* Why it is not: NULL, wrong kind, dead, from before a fork, or shutting down. Of a handle that was released for good
- * this is a guess: its memory may be anybody's by now. */
-haly_status object_refuse(const char *function, const void *handle, uint32_t kind);
+/* For what is not usable at first sight: HALY_OK when the list of handles knows it. Else why not: NULL, wrong kind,
+ * dead, foreign, from before a fork, or shutting down. */
+haly_status object_examine(const char *function, const void *handle, uint32_t kind);
+/* The same for an object of any kind; not NULL. */
+haly_status object_examine_any(const char *function, const void *handle);
+/* Its kind; 0 when it is NULL or may not be used. */
+uint32_t object_kind(const void *handle);
 
 /* First line of every public function that takes a handle. */
 #define ENTRY(handle, kind_)                                                                                           \
     do {                                                                                                               \
         if (UNLIKELY(!object_is_usable((handle), (kind_))))                                                            \
-            return object_refuse(__func__, (handle), (kind_));                                                         \
+            TRY(object_examine(__func__, (handle), (kind_)));                                                          \
     } while (0)
 
 /* An output pointer or other argument that must not be NULL. */
@@ -92,6 +110,10 @@ void object_unpublish(struct object *object);
 
 /* The context was released: all it lists is dead, and stays listed for the context's end. */
 void objects_bury(haly_context *context);
+
+/* Marks an object dead, and frees its storage: an object of `malloc` that begins with its header. */
+void object_end(struct object *object);
+void object_free(struct object *object);
 
 /* "stream", "event", …; "object" for what is none. */
 const char *object_kind_name(uint32_t kind);

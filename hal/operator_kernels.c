@@ -49,6 +49,7 @@ static haly_status load(haly_context *context, struct operator_kernels *kernels,
         return FAIL(HALY_ERR_UNSUPPORTED, "device %s:%u brings no operator kernels to lower operators to",
                     spec->backend, spec->index);
     TRY(haly_module_load(context, &desc, &module));
+    module->object.is_internal = true;
     pthread_mutex_lock(&kernels->lock);
     if (kernels->module == NULL) {
         kernels->module = module;
@@ -89,6 +90,8 @@ static haly_kernel *keep(struct operator_kernels *kernels, haly_kernel *kernel, 
 static haly_status fetch(haly_context *context, haly_module *module, const char *name, haly_kernel **out_kernel)
 {
     const haly_status status = haly_kernel_get(module, name, out_kernel);
+    if (status == HALY_OK)
+        (*out_kernel)->object.is_internal = true;
     if (status != HALY_ERR_NOT_FOUND)
         return status;
     return FAIL(HALY_ERR_UNSUPPORTED, "the operator kernels of device %s:%u have no \"%s\"",

@@ -10,6 +10,7 @@
 #include <string.h>
 
 #include "intern.h"
+#include "layers/layers.h"
 #include "log.h"
 #include "nearest.h"
 #include "param_list.h"
@@ -59,6 +60,19 @@ static bool check_log_level(const char *value, char *why, size_t why_size)
     if (log_level_parse(value, &level))
         return true;
     text_set(why, why_size, "not a level");
+    return false;
+}
+
+static bool check_layers(const char *value, char *why, size_t why_size)
+{
+    return layers_check(value, why, why_size);
+}
+
+static bool check_validate(const char *value, char *why, size_t why_size)
+{
+    if (strcmp(value, "report") == 0 || strcmp(value, "fail") == 0)
+        return true;
+    text_set(why, why_size, "neither");
     return false;
 }
 

@@ -201,7 +201,7 @@ void plan_destroy(struct object *object)
     }
     launch_set_free(&plan->same);
     launch_set_free(&plan->each);
-    free(plan);
+    object_free(&plan->object);
 }
 
 void haly_plan_retain(haly_plan *plan)

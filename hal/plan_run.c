@@ -219,11 +219,12 @@ haly_status plan_run(haly_stream *stream, haly_plan *plan, void *const *addresse
     TRY(check_values(plan, values, value_count, &differ));
     TRY(check_addresses(stream->object.context, plan, addresses));
     TRY(check_overlaps(plan, addresses));
-    if (LIKELY(!stream_is_capturing(stream)))
+    if (LIKELY(!stream_is_watched(stream)))
         return queue_run(stream, plan, addresses, values, value_count, differ);
-    capture_name_plan(stream, plan);
+    const struct operator_run run = {plan, addresses};
+    stream->running = &run;
     const haly_status status = queue_run(stream, plan, addresses, values, value_count, differ);
-    capture_name_plan(stream, NULL);
+    stream->running = NULL;
     return status;
 }
 

@@ -14,6 +14,7 @@
 #include <unistd.h>
 
 #include "context.h"
+#include "layers/layers.h"
 #include "loader.h"
 #include "log.h"
 #include "object.h"
@@ -84,6 +85,7 @@ static void begin_generation(void)
     retire_forked();
     services_forked();
     dependencies_forked();
+    layers_forked();
     process_page->generation = ++last_generation;
     process_generation = &process_page->generation;
 }

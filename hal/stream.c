@@ -8,6 +8,7 @@
 #include "block.h"
 #include "check.h"
 #include "graph.h"
+#include "layers/layers.h"
 #include "memory.h"
 #include "process.h"
 #include "retire.h"
@@ -24,9 +25,11 @@ static haly_status stream_allocate(haly_context *context, haly_stream **out_stre
         stream->timeline = timeline_create(context, stream->block, stream->object.id);
     if (stream->timeline == NULL) {
         block_destroy(stream->block);
-        free(stream);
+        object_free(&stream->object);
         return fail_host_oom("a stream", sizeof(struct timeline) + context->backend->stream_size);
     }
+    if (context->layers != NULL)
+        stream->gate = STREAM_LAYERED;
     *out_stream = stream;
     return HALY_OK;
 }
@@ -35,13 +38,15 @@ static haly_status stream_allocate(haly_context *context, haly_stream **out_stre
  * be inside a query or a wait. */
 static void stream_free(haly_stream *stream, bool is_made)
 {
+    if (stream_is_layered(stream))
+        layers_stream_ended(stream);
     timeline_end(stream->timeline);
     if (is_made)
         stream->object.context->backend->stream_destroy(stream->block);
     memory_timeline_ended(stream->object.context, stream->timeline);
     timeline_release(stream->timeline);
     block_destroy(stream->block);
-    free(stream);
+    object_free(&stream->object);
 }
 
 /* What creating and wrapping share: the backend's part was made; now it becomes visible. */
@@ -104,7 +109,9 @@ haly_status haly_stream_wrap(haly_context *context, const haly_native *native, h
         stream_free(stream, false);
         return HAND_ON(context_failed(context, serial, status));
     }
-    stream->gate = STREAM_WRAPPED;
+    stream->gate |= STREAM_WRAPPED;
+    if (context->layers != NULL)
+        layers_went_native(&stream->object);
     TRY(stream_finish(stream, NULL, out_stream));
     return HALY_OK;
 }
@@ -131,7 +138,7 @@ static void stream_retire(struct object *object)
 haly_status stream_give_out(haly_stream *stream)
 {
     TRY(stream_refuse_in_capture(stream, "giving out the native stream"));
-    if (!stream_is_direct(stream)) {
+    if ((atomic_load(&stream->gate) & STREAM_DEFERRED) != 0) {
         if (!timeline_has_finished(stream->timeline, timeline_submitted(stream->timeline)))
             return FAIL(HALY_ERR_BUSY, "commands still wait in the core that the native stream does not have; wait for "
                                        "the stream first");
@@ -176,15 +183,18 @@ haly_status stream_refuse_in_capture(haly_stream *stream, const char *what)
 static inline bool is_at_rest(haly_stream *stream)
 {
     struct timeline *timeline = stream->timeline;
-    return !stream_is_capturing(stream) && timeline_is_known_finished(timeline, timeline_submitted(timeline)) &&
+    return !stream_is_watched(stream) && timeline_is_known_finished(timeline, timeline_submitted(timeline)) &&
            atomic_load_explicit(&timeline->failed, memory_order_acquire) == 0;
 }
 
 APART static haly_status sync_busy(haly_stream *stream, uint64_t deadline)
 {
     TRY(stream_refuse_in_capture(stream, "waiting for the stream"));
+    LAYERS_WATCH_AS(stream->object.context, "haly_stream_sync");
     const uint64_t sequence = timeline_submitted(stream->timeline);
     TRY(timeline_wait(stream->timeline, sequence, deadline));
+    if (stream_is_layered(stream))
+        layers_host_saw(stream->timeline);
     return timeline_status(stream->timeline, UINT64_MAX);
 }
 
@@ -205,6 +215,8 @@ APART static haly_status query_busy(haly_stream *stream)
     TRY(stream_refuse_in_capture(stream, "querying the stream"));
     const uint64_t sequence = timeline_submitted(stream->timeline);
     const bool has_finished = timeline_has_finished(stream->timeline, sequence);
+    if (has_finished && stream_is_layered(stream))
+        layers_host_saw(stream->timeline);
     TRY(timeline_status(stream->timeline, UINT64_MAX));
     if (has_finished)
         return HALY_OK;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * A stream and the one path every command takes: checked by its typed public function, then submitted here, where it is
- * captured, deferred or resolved in place and given to the backend.
+ * captured, shown to the layers (layers/layers.h), deferred or resolved in place and given to the backend.
  *
  * Records are made in public form: addresses as the program knows them and core objects (struct haly_kernel *, struct
  * haly_plan *, struct event_record *) where halyard/command.h speaks of private blocks. stream_resolve() turns them
@@ -21,11 +21,18 @@ enum stream_gate {
     STREAM_DEFERRED = 1 << 1,  /* earlier commands wait in the core: later ones queue behind them */
     STREAM_WRAPPED = 1 << 2,   /* the caller's native stream: never deferred, never captured by us */
     STREAM_GIVEN = 1 << 3,     /* its native stream was given out: never deferred from then on */
+    STREAM_LAYERED = 1 << 4,   /* layers see what is submitted */
 };
 
 struct deferred;     /* records the service has not issued yet, see service.c */
 struct capture;      /* see capture.c */
 struct event_record; /* see event.h */
+
+/* A plan that is being run. */
+struct operator_run {
+    haly_plan *plan;
+    void *const *addresses;
+};
 
 struct haly_stream {
     struct object object;
@@ -33,6 +40,7 @@ struct haly_stream {
     void *block;                               /* the backend's */
     _Atomic uint32_t gate;                     /* enum stream_gate; 0 is the direct path */
     struct capture *capture;                   /* while capturing */
+    const struct operator_run *running;        /* whose records are submitted; only if stream_is_watched() */
     haly_stream *next_deferred;                /* among the context's deferred streams; under the service's lock */
     struct deferred *deferred, *deferred_last; /* queue; under the service's lock */
 };
@@ -46,6 +54,9 @@ struct haly_stream {
  * accepted, unless the backend fails in the middle. Callers have checked ranges and objects.
  */
 haly_status stream_submit(haly_stream *stream, void *records, uint64_t bytes, uint32_t count);
+
+/* The same for records that have passed the capture and the layers. */
+haly_status stream_submit_plain(haly_stream *stream, void *records, uint64_t bytes, uint32_t count);
 
 /* What a submitting function calls that succeeds without anything to do: in a capture it makes a node all the same.
  * `object` is the kernel or plan that it was for, or NULL. */
@@ -100,10 +111,17 @@ static inline bool stream_is_capturing(haly_stream *stream)
     return (atomic_load_explicit(&stream->gate, memory_order_relaxed) & STREAM_CAPTURING) != 0;
 }
 
+/* Captured or layered: somebody looks at calls and records before the backend does. */
+static inline bool stream_is_watched(haly_stream *stream)
+{
+    return (atomic_load_explicit(&stream->gate, memory_order_relaxed) & (STREAM_CAPTURING | STREAM_LAYERED)) != 0;
+}
+
 /* Nothing stands between the backend and what needs no service. */
 static inline bool stream_is_direct(haly_stream *stream)
 {
-    return (atomic_load_explicit(&stream->gate, memory_order_acquire) & (STREAM_CAPTURING | STREAM_DEFERRED)) == 0;
+    return (atomic_load_explicit(&stream->gate, memory_order_acquire) &
+            (STREAM_CAPTURING | STREAM_DEFERRED | STREAM_LAYERED)) == 0;
 }
 
 static inline const haly_command *command_next(const haly_command *record)

@@ -5,6 +5,7 @@
 #include "event.h"
 #include "graph.h"
 #include "kernel.h"
+#include "layers/layers.h"
 #include "memory.h"
 #include "plan.h"
 #include "service.h"
@@ -186,13 +187,9 @@ static haly_status submit_deferred(haly_stream *stream, void *records, uint64_t 
     return taken ? HALY_OK : submit_direct(stream, records, bytes);
 }
 
-haly_status stream_submit(haly_stream *stream, void *records, uint64_t bytes, uint32_t count)
+static inline haly_status submit_ordinary(haly_stream *stream, uint32_t gate, void *records, uint64_t bytes,
+                                          uint32_t count)
 {
-    const uint32_t gate = atomic_load_explicit(&stream->gate, memory_order_acquire);
-    if (UNLIKELY((gate & STREAM_CAPTURING) != 0))
-        return capture_append(stream, records, bytes, count);
-    if (UNLIKELY((gate & (STREAM_WRAPPED | STREAM_GIVEN)) != 0))
-        return submit_on_native(stream, records, bytes);
     bool needs_service = false;
     const char *end = (const char *)records + bytes;
     for (const haly_command *record = records; (const char *)record < end; record = command_next(record))
@@ -200,6 +197,31 @@ haly_status stream_submit(haly_stream *stream, void *records, uint64_t bytes, ui
     if (UNLIKELY(needs_service || (gate & STREAM_DEFERRED) != 0))
         return submit_deferred(stream, records, bytes, count, needs_service);
     return submit_direct(stream, records, bytes);
+}
+
+haly_status stream_submit_plain(haly_stream *stream, void *records, uint64_t bytes, uint32_t count)
+{
+    const uint32_t gate = atomic_load_explicit(&stream->gate, memory_order_acquire);
+    if ((gate & (STREAM_WRAPPED | STREAM_GIVEN)) != 0)
+        return submit_on_native(stream, records, bytes);
+    return submit_ordinary(stream, gate, records, bytes, count);
+}
+
+static haly_status submit_specially(haly_stream *stream, uint32_t gate, void *records, uint64_t bytes, uint32_t count)
+{
+    if ((gate & STREAM_LAYERED) != 0)
+        return layers_submit(stream, records, bytes);
+    if ((gate & STREAM_CAPTURING) != 0)
+        return capture_append(stream, records, bytes, count);
+    return submit_on_native(stream, records, bytes);
+}
+
+haly_status stream_submit(haly_stream *stream, void *records, uint64_t bytes, uint32_t count)
+{
+    const uint32_t gate = atomic_load_explicit(&stream->gate, memory_order_acquire);
+    if (UNLIKELY((gate & (STREAM_CAPTURING | STREAM_WRAPPED | STREAM_GIVEN | STREAM_LAYERED)) != 0))
+        return submit_specially(stream, gate, records, bytes, count);
+    return submit_ordinary(stream, gate, records, bytes, count);
 }
 
 haly_status stream_submit_resolved(haly_stream *stream, const void *records, uint64_t bytes, uint32_t count,

@@ -14,6 +14,7 @@
 #include "error.h"
 
 #define TIMELINE_LABELS 16
+#define TIMELINE_LABEL_BYTES 64
 
 struct timeline_wait; /* see dependency.c */
 
@@ -41,7 +42,7 @@ struct timeline {
     pthread_mutex_t lock; /* what follows */
     struct {
         uint64_t first_sequence;
-        char text[64];
+        char text[TIMELINE_LABEL_BYTES];
     } labels[TIMELINE_LABELS]; /* ring of the latest labels */
     uint32_t label_count;
 };

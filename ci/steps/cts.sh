@@ -42,9 +42,33 @@ capabilities_are_named() {
         python3 -c 'import json, sys; assert "operator_kernels" in json.load(sys.stdin)["capabilities"]'
 }
 
+# Under the validation layer everything passes as before, and a finding fails its case.
+no_finding_anywhere() {
+    HALYARD_LAYERS=validate "$CTS" --backend cpu --json "$LOGS/cts-validate.json"
+    same_cases "$LOGS/cts-validate.json"
+}
+
+# Every case that passed by itself was run and passed in this report too.
+same_cases() {
+    python3 - "$LOGS/cts-default-cpu.json" "$1" <<'END'
+import json, sys
+plain, layered = ({(case["group"], case["name"], case["context"]) for case in json.load(open(report))["results"]
+                   if case["verdict"] == "pass"} for report in sys.argv[1:])
+print(f"{len(plain)} passed without the layer, {len(plain - layered)} of them not with it")
+sys.exit(not plain or bool(plain - layered))
+END
+}
+
+a_wrong_layer_reaches_the_suite() {
+    HALYARD_LAYERS=validat exits 3 "$CTS" --backend cpu --filter memory.malloc_of_zero_bytes_gives_null 2>&1 |
+        grep 'did you mean "validate"'
+}
+
 check "every requirement has a case and every case a requirement" "$CTS" --check-requirements
 run_cts default cpu
 check "cpu passes enough distinct cases" enough_cases
+check "the suite shows the validation layer no misuse" no_finding_anywhere
+check "the suite takes layers from the environment" a_wrong_layer_reaches_the_suite
 check "a backend that cannot be tested is an error" untestable_is_an_error
 check "a relative path names a backend" relative_path_is_found
 check "JSON names capabilities" capabilities_are_named

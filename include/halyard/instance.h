@@ -7,6 +7,29 @@
  * ("HALYARD_BACKEND"), a type, a default and a help text; `halyard info --env` prints them. A value given to
  * haly_instance_create() wins over the environment, which wins over the default; the administrator's policy file
  * bounds them all.                                                                                        [CFG-001]
+ *
+ * Layers watch a program that HALYARD_LAYERS (parameter "layers") asks for; there is one, "validate". Any other
+ * name is HALY_ERR_INVALID and names the nearest.                                                         [LAY-001]
+ * A program that keeps the rules of these headers gets the same results, statuses and messages with any layers; what
+ * the library refuses, it refuses with or without them.                                                   [LAY-002]
+ *
+ * validate finds what no check of one call can see. Each finding is a log line at level error that begins with
+ * "validate: " and names commands, streams, labels and places in the program; with HALYARD_VALIDATE=fail (parameter
+ * "validate"; the default is "report") the call that shows it also fails with HALY_ERR_INVALID, and queues nothing.
+ * Without a log callback and HALYARD_LOG the lines go to standard error.
+ *  - handle: it was released, alone or with its context, or is none of Halyard's. It is never followed, and the call
+ *    returns HALY_ERR_INVALID with either setting.                                                        [LAY-003]
+ *  - race: two commands of different streams touch the same bytes of device or pinned memory, one writes, and neither
+ *    is behind the other: no event that one stream records and the other waits for, nothing that the host has waited
+ *    for or found finished in between, no host call that has begun. For kernels only the addresses are known, so that
+ *    theirs are possible races, logged at level info; they never fail a call. Streams whose native handle, or whose
+ *    context's, was handed out or wrapped may be ordered out of sight, and are left out.                   [LAY-004]
+ *  - free: memory is freed in a stream's order, or pinned memory at all, while commands that nothing orders in front
+ *    may still use it.                                                                                     [LAY-005]
+ *  - graph: a replay would use memory that was freed since it was captured, used again or not.             [LAY-006]
+ *  - thread: two threads submit to one stream at the same time. host call: one calls Halyard.              [LAY-007]
+ *  - leak: what a context still holds when it is released, and contexts that are open when the program releases their
+ *    instance, each with the place where it was made, at level info: none of it is misuse.                 [LAY-008]
  */
 #ifndef HALYARD_INSTANCE_H
 #define HALYARD_INSTANCE_H

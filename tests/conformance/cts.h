@@ -65,6 +65,9 @@ struct cts {
     struct cts_owned *owned;
     char error_log[512]; /* first line logged at error level that no expected failure explains */
     uint32_t failures_expected;
+    uint32_t findings, findings_expected; /* of the validation layer, at level error */
+    uint32_t hints;                       /* of the same, at level info */
+    char hint[512];                       /* the latest */
 };
 
 #define CTS_SECTION __attribute__((section("cts_cases"), used))
