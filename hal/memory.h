@@ -11,9 +11,8 @@
 
 struct timeline;
 
-/* What a range of addresses is, and where the backend finds it. */
+/* What a range of addresses is. */
 struct memory_view {
-    void *native; /* the backend's address */
     haly_memory_class memory_class;
     haly_context *context; /* NULL for host memory that is not ours */
 };

@@ -79,7 +79,6 @@ static haly_status resolve_in_segment(struct segment *segment, const void *addre
         if (UNLIKELY(inside > requested || size > PLANTED_OR(range_ends_one_behind, requested, requested + 1) - inside))
             return fail_range(what, address, size, segment, chunk);
     }
-    out_view->native = (void *)(uintptr_t)(offset + segment->native);
     out_view->memory_class = (haly_memory_class)segment->memory_class;
     out_view->context = segment->context;
     return HALY_OK;
@@ -111,7 +110,7 @@ static haly_status resolve_other(haly_context *context, const void *address, uin
         return refuse_other(address, size, what);
     if (window_is_inside_any(address))
         return refuse_other(address, size, what);
-    *out_view = (struct memory_view){.native = (void *)(uintptr_t)address, .memory_class = HALY_MEMORY_UNKNOWN};
+    *out_view = (struct memory_view){.memory_class = HALY_MEMORY_UNKNOWN};
     if (host_find_registered(context->memory, address, size, NULL, NULL))
         out_view->memory_class = HALY_MEMORY_REGISTERED;
     else if (context->native_addresses && address != NULL)

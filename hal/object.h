@@ -27,7 +27,7 @@ struct retirement {
 
 struct object {
     _Atomic uint32_t kind;       /* haly_object_kind; 0 once dead */
-    uint32_t generation;         /* of the process that made it: see fork.h */
+    uint32_t generation;         /* of the process that made it: see process.h */
     _Atomic uint32_t references; /* the caller's */
     uint32_t last_kind;          /* of one that is dead because its context was released, which still lists it */
     bool is_internal;            /* made by the core for itself */

@@ -138,13 +138,24 @@ void process_allow_cancellation(const int *before)
     pthread_setcancelstate(*before, NULL);
 }
 
+/* Blocks what a program's handlers are for, but not what a fault raises: that is its thread's own, and a handler for it
+ * is not called where it is blocked. */
+static void block_signals(sigset_t *before)
+{
+    static const int faults[] = {SIGSEGV, SIGBUS, SIGFPE, SIGILL, SIGTRAP, SIGSYS, SIGABRT};
+    sigset_t blocked;
+    sigfillset(&blocked);
+    for (size_t i = 0; i < sizeof faults / sizeof *faults; i++)
+        sigdelset(&blocked, faults[i]);
+    pthread_sigmask(SIG_SETMASK, &blocked, before);
+}
+
 haly_status process_thread_start(pthread_t *out_thread, const char *name, void *(*run)(void *), void *argument)
 {
-    sigset_t all, before;
+    sigset_t before;
     if (atomic_load(&shutting_down))
         return FAIL(HALY_ERR_SHUTTING_DOWN, "haly_shutdown() was called: no thread is started any more");
-    sigfillset(&all);
-    pthread_sigmask(SIG_SETMASK, &all, &before);
+    block_signals(&before);
     const int error = pthread_create(out_thread, NULL, run, argument);
     pthread_sigmask(SIG_SETMASK, &before, NULL);
     if (error != 0)

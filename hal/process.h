@@ -43,7 +43,7 @@ bool process_is_shutting_down(void);
 int process_put_off_cancellation(void);
 void process_allow_cancellation(const int *before);
 
-/* Starts a named thread with all signals blocked. */
+/* Starts a named thread with all signals blocked but those of faults. */
 haly_status process_thread_start(pthread_t *out_thread, const char *name, void *(*run)(void *), void *argument);
 
 /* pthread_cond_wait() for at most so many nanoseconds; false when they passed. */

@@ -2,7 +2,8 @@
 /*
  * A lock for sections of some tens of nanoseconds: one atomic exchange to take it and a plain store to give it back,
  * half of what a mutex costs. Waiters spin a little, then sleep in slices of a millisecond, so that giving it back
- * needs no full fence: a wake-up lost to that race costs one slice. Nothing that may block is called under it.
+ * needs no full fence: a wake-up lost to that race costs one slice. What may wait for something else is called under it
+ * only where hardly ever two threads meet.
  */
 #ifndef HAL_SHORT_LOCK_H
 #define HAL_SHORT_LOCK_H

@@ -13,6 +13,9 @@
 #define DEFAULT_MOST (256 * GIB)
 #define LEAST_BYTES (64 * GRANULE_BYTES)
 
+/* Tries in one of the places, before it counts as taken, or as beyond what the system can map. */
+#define TRIES_MOST 256U
+
 /*
  * Where windows may stand, best first. The first two were free in plain, ASan and TSan processes, with 340 GiB behind
  * them; the others only in the former two, with room for windows of many contexts. 7 to 24 TiB is CANN's own.
@@ -51,7 +54,8 @@ static void *reserve(uint64_t address, uint64_t bytes)
 static uint64_t reserve_listed(uint64_t bytes, bool *out_refused)
 {
     for (size_t i = 0; i < sizeof places / sizeof *places; i++) {
-        for (uint64_t offset = 0; offset + bytes <= places[i].bytes; offset += bytes) {
+        uint64_t offset = 0;
+        for (uint32_t tries = 0; tries < TRIES_MOST && offset + bytes <= places[i].bytes; tries++, offset += bytes) {
             void *mapped = reserve(places[i].base + offset, bytes);
             if (mapped == (void *)(uintptr_t)(places[i].base + offset))
                 return places[i].base + offset;
@@ -156,10 +160,12 @@ static bool is_used(const struct window *window, uint64_t granule)
     return (window->used[granule / 64] >> granule % 64 & 1) != 0;
 }
 
-static void mark(struct window *window, uint64_t first, uint64_t count)
+static void mark(struct window *window, uint64_t first, uint64_t count, bool is_used_now)
 {
-    for (uint64_t i = first; i < first + count; i++)
-        window->used[i / 64] ^= UINT64_C(1) << i % 64;
+    for (uint64_t i = first; i < first + count; i++) {
+        const uint64_t bit = UINT64_C(1) << i % 64;
+        window->used[i / 64] = is_used_now ? window->used[i / 64] | bit : window->used[i / 64] & ~bit;
+    }
 }
 
 /* The lowest run of free granules; `granules` when there is none. */
@@ -186,7 +192,7 @@ haly_status window_take(struct window *window, uint64_t bytes, void **out_addres
     const uint64_t first = find_run(window, count);
     const bool is_found = first < window->granules;
     if (is_found)
-        mark(window, first, count);
+        mark(window, first, count, true);
     short_lock_release(&window->lock);
     if (!is_found)
         return FAIL(HALY_ERR_DEVICE_OOM, "the address window of %llu bytes has no %llu bytes free in one piece",
@@ -199,6 +205,6 @@ void window_give(struct window *window, void *address, uint64_t bytes)
 {
     short_lock_acquire(&window->lock);
     mark(window, ((uint64_t)(uintptr_t)address - window->base) / GRANULE_BYTES,
-         PLANTED_OR(window_forgets_what_is_given_back, (bytes + GRANULE_BYTES - 1) / GRANULE_BYTES, 1));
+         PLANTED_OR(window_forgets_what_is_given_back, (bytes + GRANULE_BYTES - 1) / GRANULE_BYTES, 1), false);
     short_lock_release(&window->lock);
 }

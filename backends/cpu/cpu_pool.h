@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * The worker threads of the process: they run streams that nobody waits for, and help whoever runs one with the tiles
- * of its command. One pool serves all contexts. Threads start on first need, are named "haly-cpu-N", block all signals,
- * look for work for 50 us, then in short sleeps for 2 ms, then park until they are woken.
+ * of its command. One pool serves all contexts. Threads start on first need, are named "haly-cpu-N", block all signals
+ * but those of faults, look for work for 50 us, then in short sleeps for 2 ms, then park until they are woken.
  *
  * Work is cut into tiles by shape alone and each tile is done by one thread, so the number of threads changes no bit.
  */

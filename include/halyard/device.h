@@ -4,11 +4,14 @@
  * Devices: an immutable spec and a live sample of each, and how one is selected.
  *
  * A selector is what HALYARD_DEVICE and haly_device_find() take:                                          [SEL-001]
+ *
  *     selector   = "auto" | backend [":" index] | condition {"," condition}
  *     condition  = field op value
  *     field      = backend | vendor | name | kind | architecture | index | memory | compute_units | package | die
- *     op         = "=" | "!=" | ">=" | "<=" | ">" | "<"        (texts: = and != only; case does not matter; `*` matches
- * any run) value      = text | number | number with B, KiB, MiB, GiB or TiB All conditions must hold; among the devices
+ *     op         = "=" | "!=" | ">=" | "<=" | ">" | "<"
+ *     value      = text | number | number with B, KiB, MiB, GiB or TiB
+ *
+ * Texts take = and != only, case does not matter, and `*` matches any run. All conditions must hold; among the devices
  * left, the best score wins, cpu last; a device that scores 0 comes even behind cpu.
  */
 #ifndef HALYARD_DEVICE_H

@@ -113,8 +113,8 @@ HALY_API haly_status haly_malloc(haly_context *context, uint64_t size, const hal
 
 /**
  * Frees device memory once everything submitted so far in the context has finished; never waits. NULL is fine.
- * @return HALY_OK; HALY_ERR_INVALID (not the start of a live allocation of this context: says what it is). [MEM-005]
- * Any thread. Since 1.0.
+ * @return HALY_OK; HALY_ERR_INVALID (not the start of a live allocation of this context: says what it is); [MEM-005]
+ *         HALY_ERR_HOST_OOM (no room to note what to wait for: it stays allocated). Any thread. Since 1.0.
  */
 HALY_API haly_status haly_free(haly_context *context, void *address);
 

@@ -79,9 +79,9 @@ HALY_API haly_status haly_copy_2d(haly_stream *stream, const haly_copy_2d_desc *
 HALY_API haly_status haly_fill(haly_stream *stream, void *dst, const void *pattern, uint32_t pattern_size,
                                uint64_t size);
 
-/** Runs `fn(user, status)` on the host in stream order, exactly once, on a thread of Halyard's or of a waiting caller;
- *  all signals may be blocked there. One that blocks may hold up host calls of other streams (devices differ in how
- * many run at once), but nothing else. [STR-007] Since 1.0. */
+/** Runs `fn(user, status)` on the host in stream order, exactly once, on a thread of Halyard's or of a waiting caller.
+ *  Signals may be blocked there, except, on threads of Halyard's, those that a fault raises. One that blocks may hold
+ *  up host calls of other streams (devices differ in how many run at once), but nothing else. [STR-007] Since 1.0. */
 HALY_API haly_status haly_host_call(haly_stream *stream, haly_host_fn fn, void *user);
 
 /** Names what is submitted from now on, for error details and traces: up to 63 bytes, copied; NULL or "" ends it.

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #define _GNU_SOURCE
 /* Streams and events of the cpu backend: order, waiting, deadlines, failures, abandoning, and many threads at once. */
+#include <signal.h>
+
 #include "cpu_fixture.h"
 
 static struct bench bench;
@@ -345,6 +347,34 @@ static haly_status status_call(void *user, haly_status status)
     return HALY_OK;
 }
 
+struct mask {
+    sigset_t blocked;
+    _Atomic bool is_there;
+};
+
+static haly_status note_signals(void *user, haly_status status)
+{
+    struct mask *mask = user;
+    pthread_sigmask(SIG_SETMASK, NULL, &mask->blocked);
+    atomic_store(&mask->is_there, true);
+    return status;
+}
+
+static void a_worker_hears_of_its_faults_and_of_no_other_signal(void **state)
+{
+    struct queue queue;
+    struct mask mask = {.is_there = false};
+    (void)state;
+    queue_open(&bench, &queue);
+    submit_call(&queue, note_signals, &mask);
+    while (!atomic_load(&mask.is_there)) /* nobody waits for the stream, so a worker runs it */
+        usleep(1000);
+    assert_int_equal(queue_wait(&queue, HALY_FOREVER), HALY_OK);
+    assert_true(sigismember(&mask.blocked, SIGTERM) && sigismember(&mask.blocked, SIGUSR1));
+    assert_false(sigismember(&mask.blocked, SIGSEGV) || sigismember(&mask.blocked, SIGFPE));
+    queue_close(&queue);
+}
+
 static void after_a_failure_work_is_skipped_and_host_calls_are_told(void **state)
 {
     struct queue queue;
@@ -503,6 +533,7 @@ int main(void)
         cmocka_unit_test(an_event_outlives_its_stream),
         cmocka_unit_test(one_waiter_runs_a_long_chain_of_streams),
         cmocka_unit_test(timed_events_measure_what_ran_between_them),
+        cmocka_unit_test(a_worker_hears_of_its_faults_and_of_no_other_signal),
         cmocka_unit_test(after_a_failure_work_is_skipped_and_host_calls_are_told),
         cmocka_unit_test(abandoning_wakes_waiters_and_lets_dependents_go),
         cmocka_unit_test(streams_of_many_threads_wait_for_each_other),

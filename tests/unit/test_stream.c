@@ -5,6 +5,7 @@
  */
 #define _GNU_SOURCE
 #include <pthread.h>
+#include <signal.h>
 #include <unistd.h>
 
 #include "manual_fixture.h"
@@ -123,6 +124,26 @@ static void a_stream_is_direct_again_after_deferral(void **state)
     }
     assert_int_equal(haly_stream_sync(f.stream, 20ULL * SECOND), HALY_OK);
     assert_int_equal(calls, 200);
+    close_fixture(&f);
+}
+
+static haly_status note_signals(void *blocked, haly_status status)
+{
+    pthread_sigmask(SIG_SETMASK, NULL, blocked);
+    return status;
+}
+
+static void a_host_call_hears_of_its_faults_and_of_no_other_signal(void **state)
+{
+    (void)state;
+    struct fixture f;
+    sigset_t blocked;
+    sigemptyset(&blocked);
+    open_fixture(&f, CAPS_NO_HELP);
+    assert_int_equal(haly_host_call(f.stream, note_signals, &blocked), HALY_OK);
+    assert_int_equal(haly_stream_sync(f.stream, 20ULL * SECOND), HALY_OK);
+    assert_true(sigismember(&blocked, SIGTERM) && sigismember(&blocked, SIGUSR1) && sigismember(&blocked, SIGCHLD));
+    assert_false(sigismember(&blocked, SIGSEGV) || sigismember(&blocked, SIGBUS) || sigismember(&blocked, SIGFPE));
     close_fixture(&f);
 }
 
@@ -500,6 +521,7 @@ int main(void)
         cmocka_unit_test(a_wait_binds_to_the_latest_record_before_it),
         cmocka_unit_test(a_failure_names_its_command_and_reaches_every_dependent),
         cmocka_unit_test(a_failing_host_call_fails_its_stream),
+        cmocka_unit_test(a_host_call_hears_of_its_faults_and_of_no_other_signal),
         cmocka_unit_test(a_failing_deferred_host_call_fails_its_stream),
         cmocka_unit_test(a_fault_of_context_scope_latches_the_context),
         cmocka_unit_test(a_refused_submit_has_no_effect),
