@@ -51,6 +51,11 @@ static inline haly_error_recovery error_recovery_of(haly_status status)
         error_set(PUBLIC_FUNCTION, (status_), HALY_SCOPE_CALL, error_recovery_of(status_), 0, NULL, __VA_ARGS__),      \
         (status_))
 
+/* The same for the part of a public function that stands apart and was given its name. */
+#define FAIL_AS(function_, status_, ...)                                                                               \
+    error_status(error_set((function_), (status_), HALY_SCOPE_CALL, error_recovery_of(status_), 0, NULL, __VA_ARGS__), \
+                 (status_))
+
 /* A failure of the system's: the status that its number stands for, with number and text as the native ones. */
 haly_status error_of_errno(int error);
 #define FAIL_ERRNO(error_, ...)                                                                                        \

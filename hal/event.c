@@ -211,7 +211,7 @@ void haly_event_release(haly_event *event)
     object_release(event, HALY_OBJECT_EVENT, event_end);
 }
 
-static bool is_settled(haly_event *event)
+static inline bool is_settled(haly_event *event)
 {
     return atomic_load_explicit(&event->is_settled, memory_order_acquire);
 }
@@ -313,7 +313,7 @@ haly_status stream_wait_record(haly_stream *stream, struct event_record *record)
     return status;
 }
 
-APART static haly_status wait_unsettled(haly_stream *stream, haly_event *event)
+static haly_status wait_unsettled(haly_stream *stream, haly_event *event)
 {
     struct event_record *record = event_latest(event);
     if (record == NULL)
@@ -334,21 +334,33 @@ static void host_saw(struct event_record *record, bool has_finished)
         layers_host_saw_record(record);
 }
 
-haly_status haly_stream_wait(haly_stream *stream, haly_event *event)
+APART static haly_status wait_for(const char *function, haly_stream *stream, haly_event *event)
 {
-    ENTRY_STREAM(stream);
-    ENTRY(event, HALY_OBJECT_EVENT);
-    if (UNLIKELY(stream_is_capturing(stream)))
-        return HAND_ON(capture_event(stream, HALY_COMMAND_WAIT, event));
-    if (LIKELY(is_settled(event)))
-        return HALY_OK;
-    TRY(wait_unsettled(stream, event));
-    return HALY_OK;
+    ENTRY_LIVE_AS(function, stream, HALY_OBJECT_STREAM, stream->object.context);
+    ENTRY_AS(function, event, HALY_OBJECT_EVENT);
+    haly_status status = HALY_OK;
+    if (stream_is_capturing(stream))
+        status = capture_event(stream, HALY_COMMAND_WAIT, event);
+    else if (!is_settled(event))
+        status = wait_unsettled(stream, event);
+    return status == HALY_OK ? HALY_OK : error_hand_on(function, status);
 }
 
-APART static haly_status sync_unsettled(haly_event *event, uint64_t deadline)
+haly_status haly_stream_wait(haly_stream *stream, haly_event *event)
 {
-    LAYERS_WATCH_AS(event->object.context, "haly_event_sync");
+    const bool is_done = IS_LIVE(stream, HALY_OBJECT_STREAM, stream->object.context) && !stream_is_capturing(stream) &&
+                         object_is_usable(event, HALY_OBJECT_EVENT) && is_settled(event);
+    return LIKELY(is_done) ? HALY_OK : wait_for(__func__, stream, event);
+}
+
+/* Usable, and its record reached. */
+static inline bool is_over(haly_event *event)
+{
+    return IS_LIVE(event, HALY_OBJECT_EVENT, event->object.context) && is_settled(event);
+}
+
+static haly_status wait_until_reached(haly_event *event, uint64_t deadline)
+{
     struct event_record *record = event_latest(event);
     if (record == NULL)
         return HALY_OK;
@@ -362,19 +374,23 @@ APART static haly_status sync_unsettled(haly_event *event, uint64_t deadline)
     return status;
 }
 
-haly_status haly_event_sync(haly_event *event, uint64_t deadline)
+APART static haly_status sync_unsettled(const char *function, haly_event *event, uint64_t deadline)
 {
-    ENTRY_LIVE(event, HALY_OBJECT_EVENT, event->object.context);
-    if (LIKELY(is_settled(event)))
-        return HALY_OK;
-    const haly_status status = sync_unsettled(event, deadline);
+    ENTRY_LIVE_AS(function, event, HALY_OBJECT_EVENT, event->object.context);
+    LAYERS_WATCH_AS(event->object.context, function);
+    const haly_status status = wait_until_reached(event, deadline);
     if (status == HALY_TIMEOUT)
-        return FAIL(HALY_TIMEOUT, "the event was not reached within %llu ns", (unsigned long long)deadline);
-    TRY(status);
-    return HALY_OK;
+        return FAIL_AS(function, HALY_TIMEOUT, "the event was not reached within %llu ns",
+                       (unsigned long long)deadline);
+    return status == HALY_OK ? HALY_OK : error_hand_on(function, status);
 }
 
-APART static haly_status query_unsettled(haly_event *event)
+haly_status haly_event_sync(haly_event *event, uint64_t deadline)
+{
+    return LIKELY(is_over(event)) ? HALY_OK : sync_unsettled(__func__, event, deadline);
+}
+
+static haly_status ask_whether_reached(haly_event *event)
 {
     struct event_record *record = event_latest(event);
     if (record == NULL)
@@ -392,13 +408,16 @@ APART static haly_status query_unsettled(haly_event *event)
     return status;
 }
 
+APART static haly_status query_unsettled(const char *function, haly_event *event)
+{
+    ENTRY_LIVE_AS(function, event, HALY_OBJECT_EVENT, event->object.context);
+    const haly_status status = ask_whether_reached(event);
+    return status == HALY_OK ? HALY_OK : error_hand_on(function, status);
+}
+
 haly_status haly_event_query(haly_event *event)
 {
-    ENTRY_LIVE(event, HALY_OBJECT_EVENT, event->object.context);
-    if (LIKELY(is_settled(event)))
-        return HALY_OK;
-    TRY(query_unsettled(event));
-    return HALY_OK;
+    return LIKELY(is_over(event)) ? HALY_OK : query_unsettled(__func__, event);
 }
 
 static haly_status elapsed(const haly_event *start, const haly_event *end, struct event_record *first,

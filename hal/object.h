@@ -87,11 +87,12 @@ haly_status object_examine_any(const char *function, const void *handle);
 uint32_t object_kind(const void *handle);
 
 /* First line of every public function that takes a handle. */
-#define ENTRY(handle, kind_)                                                                                           \
+#define ENTRY_AS(function_, handle, kind_)                                                                             \
     do {                                                                                                               \
         if (UNLIKELY(!object_is_usable((handle), (kind_))))                                                            \
-            TRY(object_examine(__func__, (handle), (kind_)));                                                          \
+            TRY(object_examine((function_), (handle), (kind_)));                                                       \
     } while (0)
+#define ENTRY(handle, kind_) ENTRY_AS(__func__, handle, kind_)
 
 /* An output pointer or other argument that must not be NULL. */
 #define REQUIRE(pointer)                                                                                               \

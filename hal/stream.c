@@ -179,38 +179,41 @@ haly_status stream_refuse_in_capture(haly_stream *stream, const char *what)
     return FAIL(HALY_ERR_CAPTURING, "%s is not possible while the stream is captured; the capture stays valid", what);
 }
 
-/* Idle and healthy, as far as known without asking anybody. */
+/* Usable, idle and healthy, as far as known without asking anybody. */
 static inline bool is_at_rest(haly_stream *stream)
 {
+    if (UNLIKELY(!IS_LIVE(stream, HALY_OBJECT_STREAM, stream->object.context)))
+        return false;
     struct timeline *timeline = stream->timeline;
     return !stream_is_watched(stream) && timeline_is_known_finished(timeline, timeline_submitted(timeline)) &&
            atomic_load_explicit(&timeline->failed, memory_order_acquire) == 0;
 }
 
-APART static haly_status sync_busy(haly_stream *stream, uint64_t deadline)
+static haly_status wait_until_idle(haly_stream *stream, uint64_t deadline)
 {
     TRY(stream_refuse_in_capture(stream, "waiting for the stream"));
-    LAYERS_WATCH_AS(stream->object.context, "haly_stream_sync");
-    const uint64_t sequence = timeline_submitted(stream->timeline);
-    TRY(timeline_wait(stream->timeline, sequence, deadline));
+    TRY(timeline_wait(stream->timeline, timeline_submitted(stream->timeline), deadline));
     if (stream_is_layered(stream))
         layers_host_saw(stream->timeline);
     return timeline_status(stream->timeline, UINT64_MAX);
 }
 
-haly_status haly_stream_sync(haly_stream *stream, uint64_t deadline)
+APART static haly_status sync_busy(const char *function, haly_stream *stream, uint64_t deadline)
 {
-    ENTRY_STREAM(stream);
-    if (is_at_rest(stream))
-        return HALY_OK;
-    const haly_status status = sync_busy(stream, deadline);
+    ENTRY_LIVE_AS(function, stream, HALY_OBJECT_STREAM, stream->object.context);
+    LAYERS_WATCH_AS(stream->object.context, function);
+    const haly_status status = wait_until_idle(stream, deadline);
     if (status == HALY_TIMEOUT)
-        return FAIL(HALY_TIMEOUT, "the stream was not idle within %llu ns", (unsigned long long)deadline);
-    TRY(status);
-    return HALY_OK;
+        return FAIL_AS(function, HALY_TIMEOUT, "the stream was not idle within %llu ns", (unsigned long long)deadline);
+    return status == HALY_OK ? HALY_OK : error_hand_on(function, status);
 }
 
-APART static haly_status query_busy(haly_stream *stream)
+haly_status haly_stream_sync(haly_stream *stream, uint64_t deadline)
+{
+    return LIKELY(is_at_rest(stream)) ? HALY_OK : sync_busy(__func__, stream, deadline);
+}
+
+static haly_status ask_whether_idle(haly_stream *stream)
 {
     TRY(stream_refuse_in_capture(stream, "querying the stream"));
     const uint64_t sequence = timeline_submitted(stream->timeline);
@@ -224,11 +227,14 @@ APART static haly_status query_busy(haly_stream *stream)
     return HALY_NOT_READY;
 }
 
+APART static haly_status query_busy(const char *function, haly_stream *stream)
+{
+    ENTRY_LIVE_AS(function, stream, HALY_OBJECT_STREAM, stream->object.context);
+    const haly_status status = ask_whether_idle(stream);
+    return status == HALY_OK ? HALY_OK : error_hand_on(function, status);
+}
+
 haly_status haly_stream_query(haly_stream *stream)
 {
-    ENTRY_STREAM(stream);
-    if (is_at_rest(stream))
-        return HALY_OK;
-    TRY(query_busy(stream));
-    return HALY_OK;
+    return LIKELY(is_at_rest(stream)) ? HALY_OK : query_busy(__func__, stream);
 }
