@@ -8,11 +8,8 @@
 
 #include "planted.h"
 
-#if defined(__x86_64__)
-#define OWN_MACHINE EM_X86_64
-#else
-#define OWN_MACHINE EM_AARCH64
-#endif
+/* The header of the object that this code is in, which tells machine and byte order; the link editor defines it. */
+extern const Elf64_Ehdr __ehdr_start __attribute__((visibility("hidden")));
 
 static const char *machine_name(unsigned machine, char text[32])
 {
@@ -59,15 +56,16 @@ static haly_status check_segments(const unsigned char *image, size_t bytes, cons
 static haly_status check_kind(const Elf64_Ehdr *header)
 {
     char text[32], own_text[32];
-    if (header->e_ident[EI_CLASS] != ELFCLASS64 || header->e_ident[EI_DATA] != ELFDATA2LSB)
-        return FAIL(HALY_ERR_UNSUPPORTED, "the object is not a 64-bit little-endian one, as this machine (%s) needs",
-                    machine_name(OWN_MACHINE, own_text));
+    const char *own = machine_name(__ehdr_start.e_machine, own_text);
+    if (header->e_ident[EI_CLASS] != ELFCLASS64 || header->e_ident[EI_DATA] != __ehdr_start.e_ident[EI_DATA])
+        return FAIL(HALY_ERR_UNSUPPORTED, "the object is not a 64-bit %s-endian one, as this machine (%s) needs",
+                    __ehdr_start.e_ident[EI_DATA] == ELFDATA2LSB ? "little" : "big", own);
     if (header->e_ident[EI_VERSION] != EV_CURRENT || header->e_ehsize != sizeof *header)
         return FAIL(HALY_ERR_CORRUPT, "the object's ELF header is of version %u with %u bytes; expected %u with %zu",
                     header->e_ident[EI_VERSION], header->e_ehsize, EV_CURRENT, sizeof *header);
-    if (PLANTED_OR(elf_of_any_machine, header->e_machine != OWN_MACHINE, false))
+    if (PLANTED_OR(elf_of_any_machine, header->e_machine != __ehdr_start.e_machine, false))
         return FAIL(HALY_ERR_UNSUPPORTED, "the object was made for %s; this machine is %s",
-                    machine_name(header->e_machine, text), machine_name(OWN_MACHINE, own_text));
+                    machine_name(header->e_machine, text), own);
     if (header->e_type != ET_DYN)
         return FAIL(HALY_ERR_UNSUPPORTED, "the object is of ELF type %u; expected a shared object (%u)", header->e_type,
                     ET_DYN);
