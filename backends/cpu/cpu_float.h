@@ -56,8 +56,33 @@ static inline void cpu_float_leave(cpu_float_state state)
         cpu_float_set(state);
 }
 
+#elif defined(__s390x__)
+
+typedef uint32_t cpu_float_state; /* FPC; its default is all zero */
+#define CPU_FPC_MATTERS 0xfc000077U /* masks of traps and the rounding modes; the rest only tells what happened */
+
+static inline void cpu_float_set(uint32_t state)
+{
+    __asm__ volatile("sfpc %0" ::"d"(state));
+}
+
+static inline cpu_float_state cpu_float_enter(void)
+{
+    uint32_t state;
+    __asm__ volatile("efpc %0" : "=d"(state));
+    if (__builtin_expect((state & CPU_FPC_MATTERS) != 0, 0))
+        cpu_float_set(0);
+    return state;
+}
+
+static inline void cpu_float_leave(cpu_float_state state)
+{
+    if (__builtin_expect((state & CPU_FPC_MATTERS) != 0, 0))
+        cpu_float_set(state);
+}
+
 #else
-#error "the cpu backend knows x86-64 and aarch64"
+#error "the cpu backend knows x86-64, aarch64 and s390x"
 #endif
 
 #endif

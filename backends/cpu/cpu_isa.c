@@ -17,7 +17,11 @@ enum cpu_isa cpu_isa_best(void)
     return CPU_ISA_AVX512;
 }
 #else
+#if defined(__aarch64__)
 #define ARCHITECTURE "aarch64"
+#else
+#define ARCHITECTURE "s390x"
+#endif
 
 enum cpu_isa cpu_isa_best(void)
 {

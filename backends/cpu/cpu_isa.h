@@ -16,7 +16,7 @@ enum cpu_isa cpu_isa_best(void);
 /* "baseline", "avx2", "avx512". */
 const char *cpu_isa_name(enum cpu_isa isa);
 
-/* What haly_device_spec.architecture says: "x86_64-avx512", "x86_64", "aarch64". */
+/* What haly_device_spec.architecture says: "x86_64-avx512", "x86_64", "aarch64", "s390x". */
 const char *cpu_isa_architecture(enum cpu_isa isa);
 
 #endif

@@ -13,10 +13,10 @@
 #error "halyard/kernel.h has no CUDA C branch yet: compile this kernel for the host"
 #elif defined(__NPU_ARCH__) || defined(__CCE_AICORE__)
 #error "halyard/kernel.h has no Ascend C branch yet: compile this kernel for the host"
-#elif defined(__GNUC__) && (defined(__x86_64__) || defined(__aarch64__))
+#elif defined(__GNUC__) && (defined(__x86_64__) || defined(__aarch64__) || defined(__s390x__))
 #define HALY_TARGET_HOST 1
 #else
-#error "halyard/kernel.h needs gcc or clang for x86-64 or aarch64 to compile a kernel for the host"
+#error "halyard/kernel.h needs gcc or clang for x86-64, aarch64 or s390x to compile a kernel for the host"
 #endif
 
 #if defined(HALY_TARGET_HOST)
@@ -85,8 +85,11 @@ HALY_FN float haly_sqrtf(float x)
 #elif defined(__x86_64__)
     __asm__("sqrtss %0, %0" : "+x"(x));
     return x;
-#else
+#elif defined(__aarch64__)
     __asm__("fsqrt %s0, %s0" : "+w"(x));
+    return x;
+#else
+    __asm__("sqebr %0, %0" : "+f"(x));
     return x;
 #endif
 }

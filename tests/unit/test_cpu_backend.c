@@ -59,7 +59,8 @@ static void device_says_what_it_is(void **state)
     fake_params[2] = "baseline";
     bench_open(&bench);
     assert_string_equal(bench.spec.backend, "cpu");
-    assert_true(strcmp(bench.spec.architecture, "x86_64") == 0 || strcmp(bench.spec.architecture, "aarch64") == 0);
+    assert_true(strcmp(bench.spec.architecture, "x86_64") == 0 || strcmp(bench.spec.architecture, "aarch64") == 0 ||
+                strcmp(bench.spec.architecture, "s390x") == 0);
     assert_int_equal(bench.spec.compute_units, 3);
     assert_true(bench.spec.name[0] != '\0' && bench.spec.memory_bytes > 64 * MIB);
     assert_true((bench.spec.capabilities & HALY_CAP_NATIVE_ADDRESSES) != 0);
