@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The quantised matrix product in portable C, for baseline x86-64 and ARMv8: 16 lanes as four vectors of four. */
+/* The quantised matrix product in portable C, for baseline x86-64 and other processors: 16 lanes as four vectors of
+ * four. */
 #include <halyard/dtype.h>
 #include <halyard/kernel.h>
 #include "cpu_vector.h"
@@ -10,8 +11,7 @@
 
 static inline float half_at(const uint8_t *bytes)
 {
-    haly_f16 half;
-    memcpy(&half, bytes, sizeof half);
+    const haly_f16 half = {(haly_u16)(bytes[0] | (haly_u32)bytes[1] << 8)}; /* on machines of either byte order */
     return haly_f16_to_f32(half);
 }
 

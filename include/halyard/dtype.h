@@ -11,7 +11,8 @@
 HALY_BEGIN_DECLS
 
 /**
- * Block types hold 32 consecutive elements of the last dimension in one block, laid out as in GGUF:
+ * Block types hold 32 consecutive elements of the last dimension in one block, laid out as in GGUF, bytes of f16 in its
+ * order (the low one first) on every machine:
  *   Q4_0: f16 d, 16 bytes of nibbles (low nibbles first half, high nibbles second half); w = d * (q - 8); 18 bytes
  *   Q4_1: f16 d, f16 m, 16 bytes of nibbles as above;                                     w = d * q + m;  20 bytes
  *   Q8_0: f16 d, 32 signed bytes;                                                         w = d * q;      34 bytes

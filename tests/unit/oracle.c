@@ -203,6 +203,18 @@ haly_tensor fill(haly_tensor t)
     return t;
 }
 
+/* Scales stand in blocks with the low byte first, on every machine. */
+static void put_scale(unsigned char *at, uint16_t bits)
+{
+    at[0] = (unsigned char)bits;
+    at[1] = (unsigned char)(bits >> 8);
+}
+
+static double scale_at(const unsigned char *at)
+{
+    return f16_value((uint16_t)(at[0] | at[1] << 8));
+}
+
 /* Blocks with small scales; rows have a gap of a block in strided layouts. */
 haly_tensor make_blocks(haly_dtype dtype, int64_t rows, int64_t columns)
 {
@@ -214,9 +226,9 @@ haly_tensor make_blocks(haly_dtype dtype, int64_t rows, int64_t columns)
         data[i] = (unsigned char)random_bits();
     for (int64_t block = 0; block < rows * (columns / 32 + 1); block++) {
         const uint16_t d = f16_bits(random_value() / 64), m = f16_bits(random_value());
-        memcpy(data + block * bytes, &d, 2);
+        put_scale(data + block * bytes, d);
         if (dtype == HALY_Q4_1)
-            memcpy(data + block * bytes + 2, &m, 2);
+            put_scale(data + block * bytes + 2, m);
     }
     t.data = data;
     return t;
@@ -229,16 +241,14 @@ double weight_at(const haly_tensor *t, int64_t row, int64_t column)
         return element(t, row * t->strides[0] + column * t->strides[1]);
     const int64_t block = (row * t->strides[0] + column) / 32, in = column % 32;
     const unsigned char *data = (const unsigned char *)t->data + block * haly_dtype_block_bytes(t->dtype);
-    uint16_t d, m = 0;
-    memcpy(&d, data, 2);
+    const double d = scale_at(data);
     if (t->dtype == HALY_Q8_0)
-        return f16_value(d) * (double)(int8_t)data[2 + in];
+        return d * (double)(int8_t)data[2 + in];
     const unsigned char *nibbles = data + (t->dtype == HALY_Q4_1 ? 4 : 2);
     const int q = in < 16 ? nibbles[in] & 15 : nibbles[in - 16] >> 4;
     if (t->dtype == HALY_Q4_0)
-        return f16_value(d) * (q - 8);
-    memcpy(&m, data + 2, 2);
-    return f16_value(d) * q + f16_value(m);
+        return d * (q - 8);
+    return d * q + scale_at(data + 2);
 }
 
 /* ---- running and comparing ---- */

@@ -120,7 +120,12 @@ static unsigned char *random_weights(struct rng *rng, struct quant_format format
         unsigned char *at = weights + block / (k / 32) * stride + block % (k / 32) * format.bytes;
         array_set(&scales, 0, rng_real(rng, -0.02, 0.02));
         array_set(&scales, 1, rng_real(rng, -0.1, 0.1));
-        memcpy(at, scales.data, format.format == HALY_KERNEL_Q4_1 ? 4 : 2);
+        for (int i = 0; i < (format.format == HALY_KERNEL_Q4_1 ? 2 : 1); i++) { /* the low byte first, on any machine */
+            uint16_t bits;
+            memcpy(&bits, (const char *)scales.data + 2 * i, sizeof bits);
+            at[2 * i] = (unsigned char)bits;
+            at[2 * i + 1] = (unsigned char)(bits >> 8);
+        }
         const double d = array_get(&scales, 0), m = array_get(&scales, 1);
         const unsigned char *quants = at + (format.format == HALY_KERNEL_Q4_1 ? 4 : 2);
         for (uint64_t i = 0; i < 32; i++) {

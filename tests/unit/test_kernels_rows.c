@@ -272,7 +272,8 @@ static void embedding_picks_rows_and_marks_bad_indices(void **state)
 static double block_weight(const unsigned char *block, uint32_t format, int i)
 {
     struct array halves = array_new(HALY_KERNEL_F16, 2);
-    memcpy(halves.data, block, format == HALY_KERNEL_Q4_1 ? 4 : 2);
+    const uint16_t scales[2] = {(uint16_t)(block[0] | block[1] << 8), (uint16_t)(block[2] | block[3] << 8)};
+    memcpy(halves.data, scales, sizeof scales);
     const double d = array_get(&halves, 0), m = format == HALY_KERNEL_Q4_1 ? array_get(&halves, 1) : 0;
     array_free(&halves);
     if (format == HALY_KERNEL_Q8_0)
