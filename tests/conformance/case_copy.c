@@ -305,14 +305,14 @@ CTS_CASE(stream, a_fill_that_does_not_fit_its_pattern_is_invalid, "COPY-005 COPY
 
 CTS_CASE(stream, fills_work_on_pinned_memory_and_not_on_pageable, "COPY-005")
 {
+    const uint8_t pattern[2] = {2, 1};
     uint8_t pageable[64] = {0}, *pinned = NULL;
-    const uint16_t pattern = 0x0102;
     CTS_OK(haly_host_alloc(t->context, 64, (void **)&pinned));
-    CTS_OK(haly_fill(t->stream, pinned, &pattern, 2, 64));
+    CTS_OK(haly_fill(t->stream, pinned, pattern, 2, 64));
     cts_sync(t, t->stream);
     CTS_EQUAL(2, pinned[62]);
     CTS_EQUAL(1, pinned[63]);
-    CTS_INVALID(haly_fill(t->stream, pageable, &pattern, 2, 64));
+    CTS_INVALID(haly_fill(t->stream, pageable, pattern, 2, 64));
     CTS_EQUAL(0, pageable[0]);
     CTS_OK(haly_host_free(t->context, pinned));
 }

@@ -122,6 +122,12 @@ static uint64_t to_u64(double value)
     return value >= 18446744073709551615.0 ? UINT64_MAX : (uint64_t)value;
 }
 
+/* Where the lowest `size` bytes of a number stand in memory. */
+static uint8_t *low_bytes(uint64_t *number, uint32_t size)
+{
+    return (uint8_t *)number + (__BYTE_ORDER__ == __ORDER_BIG_ENDIAN__ ? sizeof *number - size : 0);
+}
+
 void cts_encode(haly_dtype dtype, double value, void *out)
 {
     const double rounded = cts_round(dtype, value);
@@ -152,7 +158,8 @@ void cts_encode(haly_dtype dtype, double value, void *out)
     default:
         break;
     }
-    memcpy(out, &u64, haly_dtype_block_bytes(dtype)); /* little-endian, as all hosts of Halyard are */
+    const uint32_t size = haly_dtype_block_bytes(dtype);
+    memcpy(out, low_bytes(&u64, size), size);
 }
 
 double cts_decode(haly_dtype dtype, const void *bytes)
@@ -161,7 +168,7 @@ double cts_decode(haly_dtype dtype, const void *bytes)
     float f32;
     uint64_t u64 = 0;
     const uint32_t size = haly_dtype_block_bytes(dtype);
-    memcpy(&u64, bytes, size <= sizeof u64 ? size : sizeof u64);
+    memcpy(low_bytes(&u64, size), bytes, size);
     switch (dtype) {
     case HALY_F64:
         memcpy(&f64, bytes, sizeof f64);
@@ -186,10 +193,22 @@ double cts_decode(haly_dtype dtype, const void *bytes)
     }
 }
 
+void cts_encode_scale(double value, uint8_t out[2])
+{
+    const unsigned bits = encode_bits(&half, value);
+    out[0] = (uint8_t)bits;
+    out[1] = (uint8_t)(bits >> 8);
+}
+
+static double decode_scale(const uint8_t bytes[2])
+{
+    return decode_bits(&half, bytes[0] | (unsigned)bytes[1] << 8);
+}
+
 void cts_decode_block(haly_dtype dtype, const uint8_t *block, double out_values[32])
 {
-    const double scale = cts_decode(HALY_F16, block);
-    const double minimum = dtype == HALY_Q4_1 ? cts_decode(HALY_F16, block + 2) : 0;
+    const double scale = decode_scale(block);
+    const double minimum = dtype == HALY_Q4_1 ? decode_scale(block + 2) : 0;
     const uint8_t *quants = block + (dtype == HALY_Q4_1 ? 4 : 2);
     for (unsigned i = 0; i < 32; i++) {
         if (dtype == HALY_Q8_0) {

@@ -123,9 +123,9 @@ cts_tensor cts_output(struct cts *t, haly_dtype dtype, enum cts_layout layout, c
 static void random_block(struct cts *t, haly_dtype dtype, uint8_t *block)
 {
     cts_random_bytes(t, block, haly_dtype_block_bytes(dtype));
-    cts_encode(HALY_F16, cts_uniform(t, -1, 1) / (dtype == HALY_Q8_0 ? 127 : 8), block);
+    cts_encode_scale(cts_uniform(t, -1, 1) / (dtype == HALY_Q8_0 ? 127 : 8), block);
     if (dtype == HALY_Q4_1)
-        cts_encode(HALY_F16, cts_uniform(t, -1, 1), block + 2);
+        cts_encode_scale(cts_uniform(t, -1, 1), block + 2);
 }
 
 cts_tensor cts_blocks(struct cts *t, haly_dtype dtype, int64_t rows, int64_t columns, int64_t gap_blocks)

@@ -42,6 +42,8 @@ void cts_encode(haly_dtype dtype, double value, void *out_bytes);
 double cts_decode(haly_dtype dtype, const void *bytes);
 /** One quantised block of 32 values. */
 void cts_decode_block(haly_dtype dtype, const uint8_t *block, double out_values[32]);
+/** The scale or minimum of a block: f16, its low byte first on every machine. */
+void cts_encode_scale(double value, uint8_t out[2]);
 
 /* ---- making tensors ---- */
 /** Uniform random values. */
