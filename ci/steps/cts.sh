@@ -74,5 +74,6 @@ check "a relative path names a backend" relative_path_is_found
 check "JSON names capabilities" capabilities_are_named
 check "two reports cannot share standard output" exits 2 "$CTS" --json - --junit -
 check "--quiet excludes --verbose" exits 2 "$CTS" --quiet --verbose
+check "an emulator that does not exist" exits 2 "$CTS" --backend cpu --emulator /nonexistent
 check "a list that cannot be written" exits 1 bash -c "\"$CTS\" --list >/dev/full"
 check "template gives only declared-unsupported verdicts" template_declares_nothing

@@ -26,6 +26,7 @@ enum option_key {
     KEY_CHECK_REQUIREMENTS,
     KEY_EXPECTED,
     KEY_DATA,
+    KEY_EMULATOR,
     KEY_QUIET,
     KEY_VERBOSE,
     KEY_HELP,
@@ -52,6 +53,7 @@ static const struct option long_options[] = {
     {"check-requirements", no_argument, NULL, KEY_CHECK_REQUIREMENTS},
     {"expected", required_argument, NULL, KEY_EXPECTED},
     {"data", required_argument, NULL, KEY_DATA},
+    {"emulator", required_argument, NULL, KEY_EMULATOR},
     {"quiet", no_argument, NULL, KEY_QUIET},
     {"verbose", no_argument, NULL, KEY_VERBOSE},
     {"help", no_argument, NULL, KEY_HELP},
@@ -77,6 +79,7 @@ static const char help_text[] =
     "  --timeout SECONDS       for one case (default: 60)\n"
     "  --expected FILE         list of expected failures (default: the one installed with the suite)\n"
     "  --data DIRECTORY        where the suite's kernel objects are\n"
+    "  --emulator PROGRAM      the absolute path of what this program itself runs under; starts each case, too\n"
     "\n"
     "What to print\n"
     "  --text                  text on standard output (the default)\n"
@@ -259,6 +262,11 @@ static int parse_option(struct cts_options *options, int key, const char *value)
         return 0;
     case KEY_DATA:
         options->data_path = value;
+        return 0;
+    case KEY_EMULATOR:
+        if (value[0] != '/' || access(value, X_OK) != 0)
+            return usage_error("--emulator wants the absolute path of a program", value);
+        options->emulator = value;
         return 0;
     default:
         return parse_output_option(options, key, value);

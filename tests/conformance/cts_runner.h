@@ -32,6 +32,7 @@ struct cts_options {
     const char *junit_path;
     const char *expected_path;
     const char *data_path;
+    const char *emulator; /* program that runs this one, or NULL */
     const char *run_case;
     enum cts_variant run_variant;
     const char *strict_param; /* the backend's parameter that makes memory unreachable for the host */

@@ -39,6 +39,8 @@ static void add_number(struct command_line *line, const char *option, uint64_t v
 static void begin_line(struct command_line *line, const struct cts_options *options)
 {
     memset(line, 0, sizeof *line);
+    if (options->emulator != NULL)
+        add_argument(line, options->emulator, NULL);
     add_argument(line, options->program, NULL);
     add_number(line, "--result-fd", 3);
     add_number(line, "--seed", options->seed);

@@ -47,7 +47,7 @@ static bool text_read(struct text *text, int fd)
     return got > 0 || (got < 0 && (errno == EINTR || errno == EAGAIN));
 }
 
-static void child_exec(const char *program, char *const *arguments, int result_fd, int output_fd)
+static void child_exec(char *const *arguments, int result_fd, int output_fd)
 {
     const struct rlimit no_core = {0, 0};
     (void)setpgid(0, 0);
@@ -59,7 +59,7 @@ static void child_exec(const char *program, char *const *arguments, int result_f
         _exit(126);
     (void)close_range(4, ~0U, 0);
     (void)fcntl(3, F_SETFD, 0);
-    (void)execv(program, arguments);
+    (void)execv(arguments[0], arguments);
     _exit(127);
 }
 
@@ -102,7 +102,7 @@ bool cts_spawn(const struct cts_options *options, char *const *arguments, struct
     const uint64_t start = cts_now_ns();
     const pid_t child = fork();
     if (child == 0)
-        child_exec(options->program, arguments, result_pipe[1], output_pipe[1]);
+        child_exec(arguments, result_pipe[1], output_pipe[1]);
     (void)close(result_pipe[1]);
     (void)close(output_pipe[1]);
     struct text result = {NULL, 0, OUTPUT_LIMIT}, output = {NULL, 0, OUTPUT_LIMIT};
