@@ -155,6 +155,38 @@ static bool find(struct upload *upload, const char *name, uint64_t rows, uint64_
     return true;
 }
 
+/* Bytes of an element that hold one number; blocks have the file's byte order on every machine. */
+static uint64_t number_bytes(enum gguf_tensor_type type)
+{
+    return type == GGUF_F32 ? 4 : type == GGUF_F16 || type == GGUF_BF16 ? 2 : 1;
+}
+
+/* A copy of the numbers in the other byte order, or NULL. */
+static unsigned char *turned_round(const struct gguf_tensor *tensor)
+{
+    const uint64_t width = number_bytes(tensor->type);
+    const unsigned char *from = tensor->data;
+    unsigned char *to = malloc((size_t)tensor->bytes);
+    for (uint64_t i = 0; to != NULL && i < tensor->bytes; i++)
+        to[i] = from[i / width * width + (width - 1 - i % width)];
+    return to;
+}
+
+/* The file is little-endian; where the machine is not, numbers are turned round on the way. */
+static bool copy_in(struct upload *upload, const char *name, void *address, const struct gguf_tensor *tensor)
+{
+    haly_stream *stream = upload->model->stream;
+    if (__BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__ || number_bytes(tensor->type) == 1)
+        return model_check(haly_copy(stream, address, tensor->data, tensor->bytes), name, upload->error);
+    unsigned char *turned = turned_round(tensor);
+    if (turned == NULL)
+        return CHAT_FAIL(upload->error, "%s: out of memory", name);
+    bool copied = model_check(haly_copy(stream, address, turned, tensor->bytes), name, upload->error) &&
+                  model_check(haly_stream_sync(stream, HALY_FOREVER), name, upload->error);
+    free(turned);
+    return copied;
+}
+
 static bool put(struct upload *upload, const char *name, uint64_t rows, uint64_t columns, haly_tensor *out_tensor)
 {
     struct gguf_tensor tensor;
@@ -164,7 +196,7 @@ static bool put(struct upload *upload, const char *name, uint64_t rows, uint64_t
     const int64_t shape[2] = {(int64_t)(rows == 0 ? columns : rows), (int64_t)columns};
     if (!model_tensor(model->context, name, dtype_of(tensor.type), rows == 0 ? 1 : 2, shape, out_tensor,
                       upload->error) ||
-        !model_check(haly_copy(model->stream, out_tensor->data, tensor.data, tensor.bytes), name, upload->error))
+        !copy_in(upload, name, out_tensor->data, &tensor))
         return false;
     upload->done += tensor.bytes;
     if (upload->progress != NULL)
