@@ -3,7 +3,8 @@
 """Turns a JUnit report into lines "verdict TAB name TAB reason", one for each test.
 
 A program that ctest ran and that printed TAP (CMocka does with CMOCKA_MESSAGE_OUTPUT=TAP) counts once for each of its
-tests. A program that failed without a failing test of its own (it crashed, leaked or hung) counts as one failure more.
+tests. A program that failed without a failing test of its own (it crashed, leaked or hung) counts as one failure more. A
+second argument names a list of tests that are expected to fail.
 """
 import re
 import sys
@@ -73,9 +74,27 @@ def case_results(case):
         yield "skip", label, skip_reason(skipped, output) or "no reason given"
 
 
+def expectations(path):
+    """Lines "NAME: TEST TAB reason" of tests that are known to fail where this runs."""
+    with open(path, encoding="utf-8") as stream:
+        lines = (line.strip() for line in stream)
+        return dict(line.split("\t", 1) for line in lines if line and not line.startswith("#"))
+
+
+def judged(result, expected):
+    """A listed failure counts as skipped, with the reason; a listed test that passes is a failure of the list."""
+    verdict, name, reason = result
+    if name not in expected or verdict == "skip":
+        return result
+    return ("fail", name, "unexpected pass: listed as " + expected[name]) if verdict == "pass" else \
+           ("skip", name, expected[name])
+
+
 def main():
+    expected = expectations(sys.argv[2]) if len(sys.argv) > 2 else {}
     for case in ElementTree.parse(sys.argv[1]).getroot().iter("testcase"):
-        for verdict, name, reason in case_results(case):
+        for result in case_results(case):
+            verdict, name, reason = judged(result, expected)
             print(verdict, re.sub(r"\s+", " ", name), re.sub(r"\s+", " ", reason), sep="\t")
 
 

@@ -79,10 +79,11 @@ record_table() {
     fi
 }
 
-# record_junit FILE: every test of a JUnit report of ctest's or halyard-cts'.
+# record_junit FILE [EXPECTED]: every test of a JUnit report of ctest's or halyard-cts'; EXPECTED lists failures that are
+# known where this runs, see junit.py.
 record_junit() {
     if [ -s "$1" ]; then
-        record_lines < <(python3 "$ROOT/ci/junit.py" "$1")
+        record_lines < <(python3 "$ROOT/ci/junit.py" "$@")
     else
         fail "$(basename "$1")" "no report was written"
     fi
@@ -152,22 +153,22 @@ summarise() {
 # ---- what several steps run ----
 
 # run_ctest PRESET [ctest option…]: every test of every program counts. ctest's own exit code adds nothing to its report,
-# unless the report is missing.
+# unless the report is missing. EXPECTED, where it is set, is record_junit's.
 run_ctest() {
     local preset=$1 report=$LOGS/ctest-$1.xml
     shift
     rm -f "$report"
     CMOCKA_MESSAGE_OUTPUT=TAP ctest --test-dir "$BUILD/$preset" --output-on-failure -j "$JOBS" --timeout 300 \
         --output-junit "$report" --test-output-size-passed 1048576 --test-output-size-failed 1048576 "$@" || true
-    record_junit "$report"
+    record_junit "$report" ${EXPECTED:+"$EXPECTED"}
 }
 
-# run_cts PRESET BACKEND [halyard-cts option…]
+# run_cts PRESET BACKEND [halyard-cts option…]; EMULATOR, where it is set, runs programs of the preset.
 run_cts() {
     local preset=$1 backend=$2 report=$LOGS/cts-$1-$2 rc=0
     shift 2
     rm -f "$report".xml "$report".json
-    "$BUILD/$preset/bin/halyard-cts" --backend "$backend" --junit "$report.xml" --json "$report.json" "$@" || rc=$?
+    ${EMULATOR:+"$EMULATOR"} "$BUILD/$preset/bin/halyard-cts" ${EMULATOR:+--emulator "$EMULATOR"} --backend "$backend" --junit "$report.xml" --json "$report.json" "$@" || rc=$?
     record_junit "$report.xml"
     # Exit code 1 says that cases failed, and the report says which.
     [ "$rc" -le 1 ] || fail "halyard-cts on $backend" "exit status $rc"
