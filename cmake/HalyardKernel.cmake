@@ -5,6 +5,7 @@ function(halyard_add_kernels target)
   add_library(${target} MODULE ${ARGN})
   target_include_directories(${target} PRIVATE
     $<TARGET_PROPERTY:Halyard::halyard,INTERFACE_INCLUDE_DIRECTORIES>)
-  target_compile_options(${target} PRIVATE -O3 -ffp-contract=off -fno-math-errno -fno-trapping-math)
+  target_compile_options(${target} PRIVATE -O3 -ffp-contract=off -fno-math-errno -fno-trapping-math
+    $<$<C_COMPILER_ID:GNU>:-fexcess-precision=fast>) # gcc for s390x computes float in double without
   set_target_properties(${target} PROPERTIES PREFIX "" SUFFIX ".halo" C_VISIBILITY_PRESET hidden C_STANDARD 11)
 endfunction()

@@ -37,6 +37,11 @@ if(PROJECT_IS_TOP_LEVEL)
   set(CMAKE_LIBRARY_OUTPUT_DIRECTORY ${CMAKE_BINARY_DIR}/lib)
 endif()
 
+# gcc for s390x would otherwise compute float expressions in double when it is asked for standard C.
+if(CMAKE_SYSTEM_PROCESSOR STREQUAL s390x AND CMAKE_C_COMPILER_ID STREQUAL GNU)
+  add_compile_options(-fexcess-precision=fast)
+endif()
+
 add_library(halyard_headers INTERFACE)
 target_include_directories(halyard_headers INTERFACE
   $<BUILD_INTERFACE:${PROJECT_SOURCE_DIR}/include> $<INSTALL_INTERFACE:${CMAKE_INSTALL_INCLUDEDIR}>)

@@ -61,8 +61,9 @@
  *   R9  Floating point is IEEE binary32, round to nearest, subnormals kept, no contraction except through haly_mad().
  *
  * Compiling for a host: -O3 -ffp-contract=off -fno-math-errno -fno-trapping-math (the last two lose nothing here and
- * let sqrt and selects vectorise). -DHALY_KERNEL_SUFFIX=_avx2 is added to every exported symbol, so one library can
- * hold several builds. Each kernel exports `haly_kernel_meta_<name>`, a struct haly_kernel_meta (kernel_host.h).
+ * let sqrt and selects vectorise); gcc for s390x also needs -fexcess-precision=fast. -DHALY_KERNEL_SUFFIX=_avx2 is
+ * added to every exported symbol, so one library can hold several builds. Each kernel exports
+ * `haly_kernel_meta_<name>`, a struct haly_kernel_meta (kernel_host.h).
  */
 #ifndef HALYARD_KERNEL_H
 #define HALYARD_KERNEL_H

@@ -19,6 +19,10 @@
 #error "halyard/kernel.h needs gcc or clang for x86-64, aarch64 or s390x to compile a kernel for the host"
 #endif
 
+#if defined(HALY_TARGET_HOST) && defined(__FLT_EVAL_METHOD__) && __FLT_EVAL_METHOD__ != 0
+#error "this compiler computes float expressions in a wider type; kernels need binary32: add -fexcess-precision=fast"
+#endif
+
 #if defined(HALY_TARGET_HOST)
 #include <stddef.h>
 #include <stdint.h>
