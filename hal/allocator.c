@@ -256,12 +256,15 @@ static haly_status alloc_slowly(struct allocator *allocator, const struct alloca
             allocator->counters.cache_hits += turn == 0;
             break;
         }
+        const uint64_t reclaimed = allocator->reclaimed;
         const haly_status refusal = segments_grow(allocator, request, fit, &chunk);
         if (refusal == HALY_OK)
             break;
         if (refusal != HALY_ERR_DEVICE_OOM && refusal != HALY_ERR_HOST_OOM)
             return refusal;
         const haly_status status = make_room(allocator, request, fit, turn, moment, &chunk);
+        if (status == HALY_NOT_READY && allocator->reclaimed != reclaimed)
+            continue; /* nothing is left to wait for, since it has come meanwhile */
         if (status == HALY_TIMEOUT || status == HALY_NOT_READY)
             return refusal == HALY_ERR_DEVICE_OOM ? fail_out_of_memory(allocator, request) : refusal;
         if (status != HALY_OK)

@@ -41,6 +41,7 @@ struct allocator {
     uint32_t pool_count, pool_capacity;
     struct chunk *pending; /* behind fences, in no order */
     uint32_t in_flight;    /* threads that take or give back a segment at this moment */
+    uint64_t reclaimed;    /* how many chunks have waited for queued work and are ready */
     struct allocator_counters counters;
 };
 

@@ -195,13 +195,20 @@ haly_status chunk_make_pending(struct allocator *allocator, struct chunk *chunk,
     return wait_at_fence(allocator, chunk, points, count);
 }
 
+/* What a chunk waited for has finished. */
+static void reclaim(struct allocator *allocator, struct chunk *chunk)
+{
+    allocator->counters.pending_bytes -= chunk_bytes(chunk);
+    allocator->reclaimed++;
+    chunk_make_ready(allocator, chunk);
+}
+
 static void sweep_pool(struct allocator *allocator, struct free_pool *pool)
 {
     struct chunk *chunk = pool->bytes != 0 ? free_pool_drain(pool, pool->completed) : NULL;
     while (chunk != NULL) {
         struct chunk *next = chunk->next;
-        allocator->counters.pending_bytes -= chunk_bytes(chunk);
-        chunk_make_ready(allocator, chunk);
+        reclaim(allocator, chunk);
         chunk = next;
     }
     pool->swept = pool->completed;
@@ -220,8 +227,7 @@ static void sweep_fences(struct allocator *allocator)
         else
             allocator->pending = next;
         fence_release(chunk->fence);
-        allocator->counters.pending_bytes -= chunk_bytes(chunk);
-        chunk_make_ready(allocator, chunk);
+        reclaim(allocator, chunk);
     }
 }
 
