@@ -301,14 +301,23 @@ static haly_status submit_last(haly_stream *stream, haly_graph *graph, struct gr
     return submit_resolved(stream, graph, run, record);
 }
 
+static haly_status submit_runs(haly_stream *stream, haly_graph *graph)
+{
+    for (uint64_t i = 0; i + 1 < graph->run_count; i++)
+        TRY(submit_run(stream, graph, &graph->runs[i]));
+    return submit_last(stream, graph, graph->run_count != 0 ? &graph->runs[graph->run_count - 1] : NULL);
+}
+
 static haly_status launch(haly_stream *stream, haly_graph *graph)
 {
     TRY(graph_prepare(graph));
     if (graph->launched != NULL)
         TRY(stream_wait_record(stream, graph->launched));
-    for (uint64_t i = 0; i + 1 < graph->run_count; i++)
-        TRY(submit_run(stream, graph, &graph->runs[i]));
-    return submit_last(stream, graph, graph->run_count != 0 ? &graph->runs[graph->run_count - 1] : NULL);
+    const uint64_t before = timeline_submitted(stream->timeline);
+    const haly_status status = submit_runs(stream, graph);
+    if (status != HALY_OK && timeline_submitted(stream->timeline) != before) /* launching again would do a part twice */
+        timeline_fail(stream->timeline, timeline_submitted(stream->timeline) + 1, error_detail());
+    return status;
 }
 
 /* What a failing launch did queue is recorded too, so that the next one stays behind it. */

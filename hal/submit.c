@@ -134,31 +134,25 @@ haly_status stream_issue(haly_stream *stream, const void *records, uint64_t byte
     if (LIKELY(status == HALY_OK))
         return HALY_OK;
     context_failure_note(context, serial, status);
-    if (error_detail()->scope >= HALY_SCOPE_STREAM)
+    if (*out_accepted > 0 || error_detail()->scope >= HALY_SCOPE_STREAM) /* doing it again would do a part twice */
         timeline_fail(stream->timeline, first_sequence + *out_accepted, error_detail());
     return status;
 }
 
-/* Gives record commands their place, before anybody can wait for them, and resolves all. */
-static inline void place_and_resolve(haly_stream *stream, void *records, uint64_t bytes, uint64_t sequence)
-{
-    haly_context *context = stream->object.context;
-    for (char *at = records, *end = at + bytes; at < end; at += ((haly_command *)(void *)at)->size, sequence++) {
-        haly_command *record = (haly_command *)(void *)at;
-        if (record->kind == HALY_COMMAND_RECORD)
-            event_record_bind(((const haly_command_record *)record)->event, stream->timeline, sequence);
-        resolve(context, record);
-    }
-}
-
+/* A record command, which comes alone, gets its place once it was accepted: before that nobody waits for it, and a
+ * refused one stands for nothing. */
 static haly_status submit_direct(haly_stream *stream, void *records, uint64_t bytes)
 {
     struct timeline *timeline = stream->timeline;
+    const haly_command_record *head = records;
+    struct event_record *record = head->head.kind == HALY_COMMAND_RECORD ? head->event : NULL;
     const uint64_t first = atomic_load_explicit(&timeline->submitted, memory_order_relaxed) + 1;
     uint64_t accepted = 0;
-    place_and_resolve(stream, records, bytes, first);
+    records_resolve(stream->object.context, records, bytes);
     const haly_status status = stream_issue(stream, records, bytes, first, &accepted);
     atomic_store_explicit(&timeline->submitted, first - 1 + accepted, memory_order_release);
+    if (record != NULL && status == HALY_OK)
+        event_record_bind(record, timeline, first);
     return status;
 }
 
@@ -230,10 +224,10 @@ haly_status stream_submit_resolved(haly_stream *stream, const void *records, uin
     struct timeline *timeline = stream->timeline;
     const uint64_t first = atomic_load_explicit(&timeline->submitted, memory_order_relaxed) + 1;
     uint64_t accepted = 0;
-    if (last != NULL)
-        event_record_bind(last, timeline, first + count - 1);
     const haly_status status = stream_issue(stream, records, bytes, first, &accepted);
     atomic_store_explicit(&timeline->submitted, first - 1 + accepted, memory_order_release);
+    if (last != NULL && status == HALY_OK)
+        event_record_bind(last, timeline, first + count - 1);
     return status;
 }
 

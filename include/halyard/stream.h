@@ -9,6 +9,8 @@
  * Calls that submit to one stream need the caller's ordering; waiting on, querying and releasing it do not. [STR-003]
  * A failed command fails its stream: later waits and queries return the first failure, and so does every stream that
  * waited for it. Host calls still run exactly once.                                                       [STR-004]
+ * A call whose commands are refused leaves the stream as it was; when a part of them was accepted already, it fails the
+ * stream with what it returns.
  */
 #ifndef HALYARD_STREAM_H
 #define HALYARD_STREAM_H

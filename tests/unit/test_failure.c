@@ -240,6 +240,47 @@ static void a_failure_that_a_submit_returns_reaches_as_far_as_it_says(void **sta
     close_fixture(&f);
 }
 
+/* Three fills; with an event between the first two they are submitted apart. */
+static haly_graph *capture_fills(struct fixture *f, void *device, haly_event *between)
+{
+    haly_graph *graph = NULL;
+    assert_int_equal(haly_stream_capture_begin(f->other), HALY_OK);
+    work(f->other, device);
+    if (between != NULL)
+        assert_int_equal(haly_event_record(between, f->other), HALY_OK);
+    work(f->other, device);
+    work(f->other, device);
+    assert_int_equal(haly_stream_capture_end(f->other, &graph), HALY_OK);
+    return graph;
+}
+
+static void what_is_accepted_in_part_fails_the_stream(void **state)
+{
+    (void)state;
+    for (int is_apart = 0; is_apart < 2; is_apart++) {
+        struct fixture f;
+        haly_event *between = NULL;
+        open_fixture(&f, CAPS_ALL);
+        void *device = device_memory(&f, 64);
+        if (is_apart)
+            assert_int_equal(haly_event_create(f.context, NULL, &between), HALY_OK);
+        haly_graph *graph = capture_fills(&f, device, between);
+        f.control->refuse_after = 0;
+        assert_int_equal(haly_graph_launch(f.stream, graph), HALY_ERR_RESOURCE_EXHAUSTED);
+        assert_int_equal(last_error().recovery, HALY_RECOVER_RETRY);
+        assert_int_equal(haly_stream_query(f.stream), HALY_OK);
+        f.control->refuse_after = 2;
+        assert_int_equal(haly_graph_launch(f.stream, graph), HALY_ERR_RESOURCE_EXHAUSTED);
+        assert_int_equal(last_error().recovery, HALY_RECOVER_RECREATE);
+        assert_int_equal(last_error().scope, HALY_SCOPE_STREAM);
+        assert_int_equal(last_error().first_sequence, 3);
+        f.control->refuse_after = UINT64_MAX;
+        assert_int_equal(haly_stream_sync(f.stream, SECOND), HALY_ERR_RESOURCE_EXHAUSTED);
+        haly_graph_release(graph);
+        close_fixture(&f);
+    }
+}
+
 static haly_status fail_with_7(void *user, haly_status status)
 {
     (void)user, (void)status;
@@ -347,6 +388,7 @@ int main(void)
         cmocka_unit_test(a_fault_of_the_process_reaches_all_contexts_of_the_backend),
         cmocka_unit_test(a_failure_that_a_query_returns_reaches_as_far_as_it_says),
         cmocka_unit_test(a_failure_that_a_submit_returns_reaches_as_far_as_it_says),
+        cmocka_unit_test(what_is_accepted_in_part_fails_the_stream),
         cmocka_unit_test(a_stream_that_waited_for_many_hears_of_the_first_of_them),
         cmocka_unit_test(a_refusal_does_not_come_before_its_turn),
         cmocka_unit_test(a_refused_deferred_command_is_offered_again_when_its_turn_comes),
