@@ -196,9 +196,9 @@ static void context_finish(struct object *object)
         for (struct object *child; (child = take_first(context, order[i].kind)) != NULL;)
             order[i].destroy(child);
     }
-    events_close(context);
     if (context->layers != NULL)
         layers_context_closed(context);
+    events_close(context);
     memory_close(context);
     context->backend->context_close(context->block);
     context_free(context);

@@ -11,6 +11,7 @@
 
 #include "intern.h"
 #include "layers/layers.h"
+#include "layers/trace_file.h"
 #include "log.h"
 #include "nearest.h"
 #include "param_list.h"
@@ -74,6 +75,11 @@ static bool check_validate(const char *value, char *why, size_t why_size)
         return true;
     text_set(why, why_size, "neither");
     return false;
+}
+
+static bool check_trace_file(const char *value, char *why, size_t why_size)
+{
+    return trace_file_check(value, why, why_size);
 }
 
 static const struct param core_params[] = {

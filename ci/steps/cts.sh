@@ -59,6 +59,16 @@ sys.exit(not plain or bool(plain - layered))
 END
 }
 
+# Under the trace layer everything passes as before as well, and what it writes is what viewers can show.
+traces_are_whole() {
+    local folder
+    folder=$(mktemp -d)
+    HALYARD_LAYERS=trace HALYARD_TRACE_FILE=$folder/%p-%i.json "$CTS" --backend cpu --json "$LOGS/cts-trace.json"
+    same_cases "$LOGS/cts-trace.json"
+    python3 "$ROOT/ci/check_traces.py" "$folder" 10000
+    rm -r "$folder"
+}
+
 a_wrong_layer_reaches_the_suite() {
     HALYARD_LAYERS=validat exits 3 "$CTS" --backend cpu --filter memory.malloc_of_zero_bytes_gives_null 2>&1 |
         grep 'did you mean "validate"'
@@ -68,6 +78,7 @@ check "every requirement has a case and every case a requirement" "$CTS" --check
 run_cts default cpu
 check "cpu passes enough distinct cases" enough_cases
 check "the suite shows the validation layer no misuse" no_finding_anywhere
+check "the suite passes under the trace layer, and its traces are whole" traces_are_whole
 check "the suite takes layers from the environment" a_wrong_layer_reaches_the_suite
 check "a backend that cannot be tested is an error" untestable_is_an_error
 check "a relative path names a backend" relative_path_is_found

@@ -86,5 +86,6 @@ struct layer {
 
 /* In the order that records pass them. */
 extern const struct layer layer_validate;
+extern const struct layer layer_trace;
 
 #endif

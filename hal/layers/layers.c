@@ -12,7 +12,7 @@
 
 static _Atomic uint64_t memory_moment;
 
-static const struct layer *const known[LAYERS] = {&layer_validate};
+static const struct layer *const known[LAYERS] = {&layer_validate, &layer_trace};
 
 /* The index of a layer by name; LAYERS when there is none. */
 static uint32_t find(const char *name, size_t length)

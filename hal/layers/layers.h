@@ -14,7 +14,7 @@
 struct layers; /* of one instance */
 
 /* The grammar of HALYARD_LAYERS, and whether a value follows it. */
-#define LAYERS_GRAMMAR "names of layers with commas between: validate"
+#define LAYERS_GRAMMAR "names of layers with commas between: validate, trace"
 bool layers_check(const char *names, char *why, size_t why_size);
 
 /* Starts what the instance's parameters ask for; *out_layers stays NULL when that is nothing. */

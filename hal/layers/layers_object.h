@@ -5,7 +5,7 @@
 
 #include "layers/layer.h"
 
-enum { LAYERS = 1 }; /* that exist */
+enum { LAYERS = 2 }; /* that exist */
 
 struct layers {
     uint32_t count;

@@ -8,10 +8,19 @@
  * haly_instance_create() wins over the environment, which wins over the default; the administrator's policy file
  * bounds them all.                                                                                        [CFG-001]
  *
- * Layers watch a program that HALYARD_LAYERS (parameter "layers") asks for; there is one, "validate". Any other
- * name is HALY_ERR_INVALID and names the nearest.                                                         [LAY-001]
+ * Layers watch a program that HALYARD_LAYERS (parameter "layers") asks for; "validate" and "trace", alone or
+ * with a comma between. Any other name is HALY_ERR_INVALID and names the nearest.                         [LAY-001]
  * A program that keeps the rules of these headers gets the same results, statuses and messages with any layers; what
  * the library refuses, it refuses with or without them.                                                   [LAY-002]
+ *
+ * trace writes what happens to the file that HALYARD_TRACE_FILE (parameter "trace_file") names, as a JSON array of the
+ * events that Perfetto and Chrome show: a track for each stream, with begin, end, arguments and label of each command;
+ * one for each thread, with its waits and allocations; and a curve of the memory that each context holds. The times of
+ * commands are the device's own where it has timed events, else those of the submits, marked so. With %p and %i in its
+ * name each process and each instance has a file of its own; one that cannot be written, or is being written, is an
+ * error of haly_instance_create().                                                                        [LAY-009]
+ * When a wait returns, what was waited for stands in the file, which is whole JSON at any moment, however the process
+ * ends.                                                                                                   [LAY-010]
  *
  * validate finds what no check of one call can see. Each finding is a log line at level error that begins with
  * "validate: " and names commands, streams, labels and places in the program; with HALYARD_VALIDATE=fail (parameter

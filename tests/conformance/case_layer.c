@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Layers: what the validation layer finds on any backend, and that it changes nothing else. */
+/* Layers: what they find and write on any backend, and that they change nothing else. */
+#include <unistd.h>
+
 #include "cts_tensor.h"
 
 /* An instance with the layer, a context of the case's kind, and two streams. */
@@ -229,4 +231,39 @@ CTS_CASE(layer, what_is_left_behind_is_listed, "LAY-008 CTX-001")
     CTS_CHECK(strstr(t->hint, "leak: context") != NULL && strstr(t->hint, "64 bytes \"kv cache\", made at") != NULL,
               "\"%s\"", t->hint);
     CTS_EQUAL(0, t->findings);
+}
+
+/* ---- the trace layer ---- */
+
+CTS_CASE(layer, a_trace_holds_commands_in_order_with_their_arguments, "LAY-009 LAY-010")
+{
+    enum { MOST = 1 << 20 };
+    char path[64], *text = cts_host(t, MOST);
+    unsigned char host[64];
+    const uint8_t one = 1;
+    haly_context_desc desc = cts_context_desc(t);
+    haly_context *context = NULL;
+    void *a = NULL;
+    desc.device = NULL;
+    (void)snprintf(path, sizeof path, "/tmp/halyard-cts-%ld.json", (long)getpid());
+    const haly_param params[] = {{"layers", "trace"}, {"trace_file", path}};
+    CTS_OK(haly_context_open(cts_instance(t, params, 2), &desc, &context));
+    haly_stream *stream = cts_stream_of(t, context);
+    CTS_OK(haly_malloc(context, 64, NULL, &a));
+    CTS_OK(haly_stream_set_label(stream, "of a case"));
+    CTS_OK(haly_fill(stream, a, &one, 1, 64));
+    CTS_OK(haly_copy(stream, host, a, 64));
+    CTS_OK(haly_stream_sync(stream, CTS_PATIENCE));
+    FILE *file = fopen(path, "re"); /* in the middle of its life */
+    CTS_CHECK(file != NULL, "%s is not there", path);
+    const size_t size = fread(text, 1, MOST - 1, file);
+    (void)fclose(file);
+    (void)unlink(path);
+    text[size] = '\0';
+    CTS_CHECK(size > 4 && text[0] == '[' && strcmp(text + size - 3, "\n]\n") == 0, "the array is not whole");
+    const char *fill = strstr(text, "\"name\":\"fill\""), *copy = strstr(text, "\"name\":\"copy\"");
+    CTS_CHECK(fill != NULL && copy != NULL && fill < copy, "a command is missing, or not in its place");
+    CTS_TRUE(strstr(text, "\"label\":\"of a case\"") != NULL && strstr(text, "\"pattern\":\"01\"") != NULL);
+    CTS_TRUE(strstr(text, "\"name\":\"allocate\"") != NULL && strstr(text, "\"name\":\"memory\"") != NULL);
+    CTS_EQUAL(one, host[63]);
 }

@@ -66,14 +66,20 @@ static void layer_assert_ok(haly_status status)
 }
 #define OK(expression_) layer_assert_ok(expression_)
 
+/* Where layer trace writes to. */
+static const char *layer_trace_file = "/nowhere/at/all";
+
 static void layer_open_on(struct layer_fixture *f, const char *backend, const char *folder, const char *layers,
                           const char *validate, uint32_t flags)
 {
-    const haly_param params[] = {
-        {"backend", backend}, {"backend_path", folder}, {"layers", layers}, {"validate", validate}};
+    const haly_param params[] = {{"backend", backend},
+                                 {"backend_path", folder},
+                                 {"layers", layers},
+                                 {"validate", validate},
+                                 {"trace_file", layer_trace_file}};
     memset(f, 0, sizeof *f);
     pthread_mutex_init(&f->log.lock, NULL);
-    const haly_instance_desc desc = {HALY_INSTANCE_DESC_INIT,      .params = params,      .param_count = 4,
+    const haly_instance_desc desc = {HALY_INSTANCE_DESC_INIT,      .params = params,      .param_count = 5,
                                      .param_size = sizeof *params, .log = layer_log_line, .log_user = &f->log,
                                      .log_level = HALY_LOG_INFO};
     OK(haly_instance_create(&desc, &f->instance));
