@@ -113,9 +113,9 @@ int pair_run(const struct pair *pair)
     const double ratio = ratios[ROUNDS / 2];
     const int is_met = pair->goal <= 0 || ratio <= pair->goal;
     const char *unit = pair->bytes != 0 ? "GB/s" : "ns";
-    printf(prints_csv ? "%s,%s" : "| %s | %s |", pair->what, unit);
+    printf(prints_csv ? "\"%s\",%s" : "| %s | %s |", pair->what, unit);
     print_values(ours, pair->bytes);
-    printf(prints_csv ? ",%s" : " %s |", pair->peer.name);
+    printf(prints_csv ? ",\"%s\"" : " %s |", pair->peer.name);
     print_values(peer, pair->bytes);
     printf(prints_csv ? ",%.3g,%.3g,%.3g" : " %.3g (%.3g to %.3g) |", ratio, ratios[0], ratios[ROUNDS - 1]);
     if (pair->goal > 0)
