@@ -330,6 +330,31 @@ static void batch_keep(struct trace *trace, struct trace_stream *stream, struct 
     pthread_mutex_unlock(&trace->lock);
 }
 
+static void bind_event(struct event_record *event, struct timeline *timeline, uint64_t sequence)
+{
+    if (event->timeline != timeline || event->sequence != sequence)
+        event_record_bind(event, timeline, sequence);
+}
+
+/* The core gives a record command that comes alone its place, and the service those that it queues; among commands it
+ * is done here, the program's own included, as far as they were queued. */
+static void bind_queued(const struct trace_batch *batch, const struct layer_batch *records, uint64_t queued)
+{
+    struct timeline *timeline = records->stream->timeline;
+    const void *end = records->records + records->bytes;
+    uint64_t at = 1;
+    for (uint64_t i = 0; 2 * i < queued; i++)
+        bind_event(batch->events[i], timeline, batch->first + 2 * i);
+    for (const haly_command *record = (const void *)records->records; (const void *)record != end && at < queued;
+         record = command_next(record)) {
+        if (is_note(record))
+            continue;
+        if (record->kind == HALY_COMMAND_RECORD)
+            bind_event(((const haly_command_record *)record)->event, timeline, batch->first + at);
+        at += 2;
+    }
+}
+
 haly_status trace_submit(void *state, struct layer_batch *records, const struct layer_chain *chain)
 {
     struct trace *trace = state;
@@ -346,9 +371,12 @@ haly_status trace_submit(void *state, struct layer_batch *records, const struct 
         place(trace, known, batch);
     }
     const haly_status status = layer_pass(chain, &down);
+    const uint64_t queued = layer_submitted(stream) + 1 - batch->first;
+    if (batch->woven != NULL)
+        bind_queued(batch, records, queued);
     free(batch->woven);
     batch->woven = NULL;
-    batch_keep(trace, known, batch, layer_submitted(stream) + 1 - batch->first);
+    batch_keep(trace, known, batch, queued);
     if (known->unread > UNREAD_MOST)
         timeline_has_finished(stream->timeline, batch->first - 1);
     trace_collect(trace, stream->timeline);
