@@ -1,0 +1,162 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* How things end: out of order, while work is queued, given up, in a child, for good. */
+#define _GNU_SOURCE
+#include <stdatomic.h>
+#include <stdlib.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "scenario.h"
+
+static const uint8_t pattern = 0x3c;
+
+/* Instance and context go first; what belongs to them is dead then. */
+void run_release_in_odd_order(struct world *world)
+{
+    haly_stream *other = NULL;
+    haly_event *event = NULL;
+    haly_module *module = NULL;
+    void *memory = NULL;
+    GO(world_open(world));
+    GO(world_stream(world, &other));
+    GO(world_event(world, 0, &event));
+    GO(world_module(world, &module));
+    GO(world_memory(world, 1U << 16, &memory));
+    STEP(haly_fill, world->stream, memory, &pattern, 1, 1U << 16);
+    STEP(haly_event_record, event, world->stream);
+    STEP(haly_stream_wait, other, event);
+    STEP(haly_fill, other, memory, &pattern, 1, 1U << 16);
+    world_release_now(world, event);
+    world_release_now(world, world->instance);
+    world_release_now(world, world->stream);
+    world->made_count = 0; /* the rest goes with the context */
+    haly_context_release(world->context);
+    world->context = NULL;
+}
+
+/* ---- with work in flight ---- */
+
+struct gate {
+    _Atomic bool is_open;
+};
+
+/* One for each run: the call of an earlier one may still stand before its own. */
+static struct gate gates[8];
+
+static void nap(void)
+{
+    nanosleep(&(struct timespec){.tv_nsec = 1000000}, NULL);
+}
+
+static haly_status wait_at_gate(void *user, haly_status status)
+{
+    struct gate *at = user;
+    (void)status;
+    while (!atomic_load(&at->is_open))
+        nap();
+    return HALY_OK;
+}
+
+/* Lets a queue go on, whatever became of the scenario. */
+static void open_gate(void *at)
+{
+    atomic_store(&((struct gate *)at)->is_open, true);
+}
+
+/* Streams, events, kernels and plans that are released while a host call holds the stream: the thread that retires them
+ * has to wait. */
+static void queue_behind_gate(struct world *world, haly_stream *other, haly_event *event, void *memory)
+{
+    STEP(haly_host_call, world->stream, wait_at_gate, &gates[world->run % 8]);
+    STEP(haly_fill, world->stream, memory, &pattern, 1, 4096);
+    STEP(haly_event_record, event, world->stream);
+    STEP(haly_stream_wait, other, event);
+    STEP(haly_fill, other, (char *)memory + 4096, &pattern, 1, 4096);
+    STEP(haly_free, world->context, memory);
+    world_release_now(world, event);
+    world_release_now(world, other);
+    world_release_now(world, world->stream);
+}
+
+void run_release_while_busy(struct world *world)
+{
+    struct gate *gate = &gates[world->run % 8];
+    haly_stream *other = NULL;
+    haly_event *event = NULL;
+    void *memory = NULL;
+    GO(world_open(world));
+    GO(world_stream(world, &other));
+    GO(world_event(world, 0, &event));
+    GO(world_memory(world, 8192, &memory));
+    world_keep(world, gate, open_gate); /* opened first of all, and before the context goes */
+    GO(queue_behind_gate(world, other, event, memory));
+    world->stream = NULL;
+    world_release_now(world, world->context); /* the gate is shut */
+    world->context = NULL;
+    open_gate(gate);
+}
+
+static void abandon_hung(struct world *world)
+{
+    STEP(haly_host_call, world->stream, wait_at_gate, &gates[world->run % 8]);
+    STEP(haly_context_abandon, world->context);
+    EXPECT(HALY_ERR_ABANDONED, haly_stream_sync, world->stream, HALY_FOREVER);
+    EXPECT(HALY_ERR_ABANDONED, haly_fill, world->stream, NULL, &pattern, 1, 1);
+}
+
+/* What an abandoned context held is leaked, as promised. */
+void run_abandon(struct world *world)
+{
+    GO(world_open(world));
+    world_keep(world, &gates[world->run % 8], open_gate);
+    GO(abandon_hung(world));
+}
+
+/* ---- processes ---- */
+
+static void use_in_child(struct world *world)
+{
+    struct world child = {.scenario = world->scenario, .outcome = world->outcome, .is_faulty = world->is_faulty};
+    void *memory = NULL;
+    world->context = NULL; /* the parent's: of no use here */
+    EXPECT(HALY_ERR_FORKED, haly_stream_sync, world->stream, 0);
+    world_open(&child);
+    if (!world_has_failed(&child))
+        world_upload(&child, &child, sizeof child, &memory);
+    world_close(&child);
+}
+
+/* The child's steps are noted like the parent's: the outcome is shared. */
+void run_fork(struct world *world)
+{
+    void *memory = NULL;
+    int status = 0;
+    GO(world_open(world));
+    GO(world_upload(world, &pattern, 1, &memory));
+    const pid_t child = fork();
+    if (child == 0) {
+        use_in_child(world);
+        _exit(0);
+    }
+    if (child < 0 || waitpid(child, &status, 0) != child)
+        abort();
+    if (!WIFEXITED(status) || WEXITSTATUS(status) != 0)
+        world_problem(world, "the child ended with wait status 0x%x", (unsigned)status);
+    GO((void)0);
+    GO(world_compare(world, memory, &pattern, 1));
+}
+
+void run_shutdown(struct world *world)
+{
+    haly_stream *stream = NULL;
+    haly_instance *instance = NULL;
+    void *memory = NULL;
+    GO(world_open(world));
+    GO(world_upload(world, &pattern, 1, &memory));
+    world_begin(world, "haly_shutdown");
+    haly_shutdown();
+    haly_shutdown();
+    EXPECT(HALY_ERR_SHUTTING_DOWN, haly_stream_create, world->context, NULL, &stream);
+    EXPECT(HALY_ERR_SHUTTING_DOWN, haly_instance_create, NULL, &instance);
+}
