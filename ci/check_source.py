@@ -145,7 +145,7 @@ def exports(files):
 def names(files):
     """A public function hands a callee's failure on under its own name: a bare return would lose it."""
     start = re.compile(r"^haly_status (haly_\w+)\(")
-    good = re.compile(r"return (HALY_OK|HALY_NOT_READY|FAIL(_ERRNO)?\(|HAND_ON\(|\w+\(__func__)")
+    good = re.compile(r"return (HALY_OK|HALY_NOT_READY|FAIL(_ERRNO)?\(|HAND_ON\(|(LIKELY\(.*\) \? HALY_OK : )?\w+\(__func__)")
     for path in c_files(files, "hal"):
         name = None
         for number, line in enumerate(strip_comments(read(path), True).splitlines(), 1):
