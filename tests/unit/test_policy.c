@@ -148,6 +148,13 @@ static void a_file_that_others_could_have_written_is_not_believed(void **state)
     }
 }
 
+static void a_link_that_leads_nowhere_is_no_permission(void **state)
+{
+    assert_int_equal(policy_load(sandbox_link(state, "gone.conf", "link.conf"), &policy), HALY_ERR_NOT_FOUND);
+    assert_null(policy);
+    assert_non_null(strstr(error_detail()->message, "link.conf: No such file"));
+}
+
 int main(void)
 {
 #define TEST(name_) cmocka_unit_test_setup_teardown(name_, sandbox_setup, sandbox_teardown)
@@ -159,6 +166,7 @@ int main(void)
         TEST(long_names_and_files_are_refused),
         TEST(a_file_with_a_nul_byte_is_no_text),
         TEST(a_file_that_others_could_have_written_is_not_believed),
+        TEST(a_link_that_leads_nowhere_is_no_permission),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
