@@ -125,10 +125,12 @@ static haly_status add_builtins(struct search *search, const struct builtin_back
     return HALY_OK;
 }
 
+/* Named like a backend's file, though perhaps for none that could be. */
 static int is_backend_file(const struct dirent *entry)
 {
-    char name[BACKEND_NAME_BYTES];
-    return parse_file_name(entry->d_name, name);
+    const size_t length = strlen(entry->d_name), around = strlen(FILE_PREFIX FILE_SUFFIX);
+    return length > around && strncmp(entry->d_name, FILE_PREFIX, strlen(FILE_PREFIX)) == 0 &&
+           strcmp(entry->d_name + length - strlen(FILE_SUFFIX), FILE_SUFFIX) == 0;
 }
 
 /* Not alphasort(): that follows the locale of the program, and a name's rank must not. */
@@ -162,7 +164,9 @@ static haly_status add_folder(struct search *search, const char *folder, const s
         char path[PATH_MAX], name[BACKEND_NAME_BYTES];
         const int length =
             snprintf(path, sizeof path, "%s/%s", strcmp(folder, "/") != 0 ? folder : "", entries[i]->d_name);
-        if (status == HALY_OK && length < (int)sizeof path && parse_file_name(entries[i]->d_name, name))
+        if (!parse_file_name(entries[i]->d_name, name))
+            LOG(HALY_LOG_WARN, "%s is left out: a backend's name is [a-z0-9_]{1,32}", path);
+        else if (status == HALY_OK && length < (int)sizeof path)
             status = add_file(search, path, name, anchor);
         free(entries[i]);
     }

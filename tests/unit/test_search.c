@@ -13,6 +13,7 @@
 
 #include <cmocka.h>
 
+#include "log.h"
 #include "search.h"
 #include "unit/sandbox.h"
 
@@ -93,6 +94,28 @@ static bool use_backward_locale(void **state)
              (const char *)*state);
     (void)!system(command); /* warns of categories that it lacks */
     return setenv("LOCPATH", sandbox_path(state, "locales"), 1) == 0 && setlocale(LC_COLLATE, "backward") != NULL;
+}
+
+static char warning[512];
+
+static void keep_warning(void *user, haly_log_level level, const char *text)
+{
+    (void)user;
+    if (level == HALY_LOG_WARN)
+        snprintf(warning, sizeof warning, "%s", text);
+}
+
+static void a_name_that_no_backend_can_have_is_told(void **state)
+{
+    struct log_sink sink = {.fn = keep_warning, .level = HALY_LOG_WARN};
+    const char *folder = sandbox_folder(state, "a", 0755);
+    sandbox_file(state, "a/libhalyard_backend_Foo-Bar.so", "", 0755);
+    log_sink_add(&sink);
+    assert_int_equal(look(folder, NULL), HALY_OK);
+    log_sink_remove(&sink);
+    assert_null(file_at(0));
+    assert_non_null(strstr(warning, "a/libhalyard_backend_Foo-Bar.so is left out: a backend's name is"));
+    search_free(&search);
 }
 
 static void the_order_of_names_is_the_same_in_every_locale(void **state)
@@ -292,6 +315,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         TEST(elements_are_absolute_and_not_empty),
         TEST(only_files_of_the_right_name_are_taken_in_order),
+        TEST(a_name_that_no_backend_can_have_is_told),
         TEST(the_order_of_names_is_the_same_in_every_locale),
         TEST(what_the_user_names_comes_first_and_shadows),
         TEST(one_file_found_twice_counts_once),
