@@ -252,7 +252,12 @@ static haly_status eager_plan(haly_stream *stream, struct op_call *call, haly_pl
     if (plan == NULL) {
         PUT_OFF_CANCELLATION();
         TRY(op_call_check(call));
-        TRY(stream_refuse_in_capture(stream, "an operator whose plan is not in the cache yet"));
+        if (UNLIKELY(stream_is_capturing(stream)))
+            return FAIL(
+                HALY_ERR_CAPTURING,
+                "%s has no plan for these tensors yet, and none is made while the stream is captured: run it once "
+                "before, or create a plan; the capture stays valid",
+                call->desc.name);
         TRY(plan_make(context, call, &plan));
         if (is_keepable)
             plan_cache_put(context->plans, &key, plan);
