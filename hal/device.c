@@ -64,6 +64,15 @@ static haly_status check_named_backend(haly_instance *instance, const struct sel
     return fail_unusable(backend, what);
 }
 
+/* What scores nothing is no choice that anybody wants made for him. The device matches the selector. */
+static bool may_be_chosen(const haly_device *device, const struct selector *selector, char *why, size_t why_size)
+{
+    if (device->spec.score != 0 || device->backend->is_named || selector_backend(selector) != NULL)
+        return true;
+    text_set(why, why_size, "it scores 0, so it is used only when its backend is named");
+    return false;
+}
+
 static haly_status find_device(haly_instance *instance, const struct selector *selector, const char *wanted,
                                haly_device **out_device)
 {
@@ -71,7 +80,8 @@ static haly_status find_device(haly_instance *instance, const struct selector *s
     TRY(devices_enumerate(instance));
     for (uint32_t i = 0; i < instance->device_count; i++) {
         haly_device *device = instance->devices[i];
-        if (selector_matches(selector, &device->spec, why, sizeof why)) {
+        if (selector_matches(selector, &device->spec, why, sizeof why) &&
+            may_be_chosen(device, selector, why, sizeof why)) {
             *out_device = device;
             return HALY_OK;
         }

@@ -194,7 +194,7 @@ static haly_status enumerate_backend(haly_instance *instance, struct backend *ba
     return HALY_OK;
 }
 
-/* 0 is the best. A device that scores nothing (the template backend's) comes even behind processors. */
+/* 0 is the best. What scores nothing (the template backend's device) is listed behind processors. */
 static int rank_of(const haly_device *device)
 {
     return device->spec.score == 0 ? 2 : device->spec.kind == HALY_DEVICE_CPU ? 1 : 0;

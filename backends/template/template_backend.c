@@ -11,10 +11,12 @@
  *   - The private blocks are the core's memory: zeroed, 64-byte aligned, at a fixed address. Keep all state in them.
  *   - submit copies what it needs before it returns, and never waits for work that is queued.
  */
+#define _POSIX_C_SOURCE 200809L
 #include <halyard/backend.h>
 
 #include <stdbool.h>
 #include <stdio.h>
+#include <time.h>
 
 /* The core's table: the one mutable global that a backend needs, besides the vendor's symbols. */
 static const haly_core_table *core;
@@ -23,6 +25,16 @@ static const haly_core_table *core;
 #define UNSUPPORTED(what)                                                                                              \
     core->fail(HALY_ERR_UNSUPPORTED, HALY_SCOPE_CALL, HALY_RECOVER_NONE, 0, NULL,                                      \
                "the template backend cannot %s: it only shows how a backend is written", what)
+
+/* Options of the vendor's arrive as a chain: one that is not known and not marked optional is an error. The core has
+ * made sure that the chain can be walked. */
+static haly_status check_options(const haly_ext *ext)
+{
+    for (; ext != NULL; ext = ext->next)
+        if (ext->optional == 0)
+            return UNSUPPORTED("take options");
+    return HALY_OK;
+}
 
 /* ---- private blocks ----
  * One struct per kind of object. What stands here is what a backend commonly needs: the vendor's handle, and the
@@ -96,6 +108,7 @@ static haly_status device_open(uint32_t index, void *device, haly_device_spec *o
     out_spec->numa_node = -1;
     out_spec->capabilities = 0;
     out_spec->allocation_alignment = 64; /* a power of two, also where there is no memory */
+    out_spec->score = 0;                 /* used only when it is named; above 0 once it computes */
     return HALY_OK;
 }
 
@@ -105,26 +118,24 @@ static void device_close(void *device)
     (void)device;
 }
 
-/* Live figures: temperature, free memory … Each has a bit in `valid`; what the vendor does not tell stays clear. Must
- * not wait for queued work. */
+/* Live figures: temperature, free memory … Each has a bit in `valid`; what the vendor does not tell stays clear. When
+ * it was taken is always told. Must not wait for queued work. */
 static haly_status device_sample(void *device, haly_device_sample *out_sample)
 {
+    struct timespec now;
     (void)device;
-    (void)out_sample;
-    return UNSUPPORTED("sample its device");
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    out_sample->time_ns = (uint64_t)now.tv_sec * 1000000000U + (uint64_t)now.tv_nsec;
+    return HALY_OK;
 }
 
 /* ---- 3. context ----
- * Everything a program holds on one device. Options of the vendor's arrive as desc->ext: one that is not known and not
- * marked optional is an error. */
+ * Everything a program holds on one device. */
 static haly_status context_open(void *device, void *context, const haly_backend_context_desc *desc)
 {
     struct template_context *self = context;
-    for (const haly_ext *ext = desc->ext; ext != NULL; ext = ext->next)
-        if (ext->optional == 0)
-            return UNSUPPORTED("open a context with options");
     self->device = device;
-    return HALY_OK;
+    return check_options(desc->ext);
 }
 
 static void context_close(void *context)
@@ -139,7 +150,55 @@ static void context_abandon(void *context)
     (void)context;
 }
 
-/* ---- 4. memory ----
+/* ---- 4. streams ----
+ * In-order queues. One that never has anything to do is enough for a start: create, destroy, query (0) and wait (OK)
+ * let the suite begin, which makes streams for every case. Keep `token`: it names the stream when a command fails
+ * later. */
+static haly_status stream_create(void *context, void *stream, const haly_stream_desc *desc, void *token)
+{
+    (void)context;
+    (void)stream;
+    (void)token;
+    const haly_status status = check_options(desc->ext);
+    return status != HALY_OK ? status : UNSUPPORTED("create a stream");
+}
+
+/* Only with HALY_CAP_WRAP_STREAM: the caller's native stream, which it keeps owning. */
+static haly_status stream_wrap(void *context, void *stream, const haly_native *native, void *token)
+{
+    (void)context;
+    (void)stream;
+    (void)native;
+    (void)token;
+    return UNSUPPORTED("wrap a native stream");
+}
+
+/* Idle by now. */
+static void stream_destroy(void *stream)
+{
+    (void)stream;
+}
+
+/* The sequence of the last command that has finished, with all before it. A failed command has finished too. Never
+ * blocks. Called at the same time as submit and stream_wait. */
+static haly_status stream_query(void *stream, uint64_t *out_completed)
+{
+    (void)stream;
+    (void)out_completed;
+    return UNSUPPORTED("query a stream");
+}
+
+/* HALY_OK or HALY_TIMEOUT. A deadline of 0 does not wait, HALY_FOREVER has no end. A vendor without timed waits is
+ * polled: spin for some 20 us, then sleep an eighth of the time waited so far, at most 1 ms. */
+static haly_status stream_wait(void *stream, uint64_t sequence, uint64_t deadline)
+{
+    (void)stream;
+    (void)sequence;
+    (void)deadline;
+    return UNSUPPORTED("wait for a stream");
+}
+
+/* ---- 5. memory ----
  * Large segments, which the core cuts up: a multiple of 2 MiB, aligned as asked. With HALY_CAP_PLACEMENT also at a
  * given address. Out of memory is HALY_ERR_DEVICE_OOM; keep it apart from HALY_ERR_HOST_OOM and
  * HALY_ERR_RESOURCE_EXHAUSTED. */
@@ -200,52 +259,6 @@ static haly_memory_class pointer_info(void *context, const void *address)
     return HALY_MEMORY_UNKNOWN;
 }
 
-/* ---- 5. streams ----
- * In-order queues. Keep `token`: it names the stream when a command fails later. */
-static haly_status stream_create(void *context, void *stream, const haly_stream_desc *desc, void *token)
-{
-    (void)context;
-    (void)stream;
-    (void)desc;
-    (void)token;
-    return UNSUPPORTED("create a stream");
-}
-
-/* Only with HALY_CAP_WRAP_STREAM: the caller's native stream, which it keeps owning. */
-static haly_status stream_wrap(void *context, void *stream, const haly_native *native, void *token)
-{
-    (void)context;
-    (void)stream;
-    (void)native;
-    (void)token;
-    return UNSUPPORTED("wrap a native stream");
-}
-
-/* Idle by now. */
-static void stream_destroy(void *stream)
-{
-    (void)stream;
-}
-
-/* The sequence of the last command that has finished, with all before it. A failed command has finished too. Never
- * blocks. Called at the same time as submit and stream_wait. */
-static haly_status stream_query(void *stream, uint64_t *out_completed)
-{
-    (void)stream;
-    (void)out_completed;
-    return UNSUPPORTED("query a stream");
-}
-
-/* HALY_OK or HALY_TIMEOUT. A deadline of 0 does not wait, HALY_FOREVER has no end. A vendor without timed waits is
- * polled: spin for some 20 us, then sleep an eighth of the time waited so far, at most 1 ms. */
-static haly_status stream_wait(void *stream, uint64_t sequence, uint64_t deadline)
-{
-    (void)stream;
-    (void)sequence;
-    (void)deadline;
-    return UNSUPPORTED("wait for a stream");
-}
-
 /* ---- 6. commands ----
  * The kinds that this backend can queue: copies and fills first, then launches, then operators. */
 static bool is_known(uint16_t kind)
@@ -254,8 +267,9 @@ static bool is_known(uint16_t kind)
     return false;
 }
 
-/* Walks the records twice: first checks every kind, since nothing may be queued when one is unknown, then queues one
- * after another and counts in *out_accepted. Records grow at their end, so step by `size` and never by sizeof. */
+/* Walks the records twice: first checks every kind (and a launch's options), since nothing may be queued when one is
+ * unknown, then queues one after another and counts in *out_accepted. Records grow at their end, so step by `size` and
+ * never by sizeof. */
 static haly_status submit(void *stream, const void *records, uint64_t bytes, uint64_t first_sequence,
                           uint64_t *out_accepted)
 {
@@ -316,8 +330,8 @@ static haly_status module_load(void *context, void *module, const haly_module_de
 {
     (void)context;
     (void)module;
-    (void)desc;
-    return UNSUPPORTED("load a module");
+    const haly_status status = check_options(desc->ext);
+    return status != HALY_OK ? status : UNSUPPORTED("load a module");
 }
 
 static void module_unload(void *module)

@@ -9,10 +9,12 @@
  *     condition  = field op value
  *     field      = backend | vendor | name | kind | architecture | index | memory | compute_units | package | die
  *     op         = "=" | "!=" | ">=" | "<=" | ">" | "<"
- *     value      = text | number | number with B, KiB, MiB, GiB or TiB
+ *     value      = text | number | size
+ *     size       = "0" | number with B, KiB, MiB, GiB or TiB right behind it
  *
- * Texts take = and != only, case does not matter, and `*` matches any run. All conditions must hold; among the devices
- * left, the best score wins, cpu last; a device that scores 0 comes even behind cpu.
+ * Texts take = and != only, ASCII case does not count in them, and `*` matches any run; memory takes a size, index,
+ * compute_units, package and die a number. All conditions must hold. Among the devices left the best score wins, cpu
+ * last; a device that scores 0 is taken only when HALYARD_BACKEND or the selector names its backend.
  */
 #ifndef HALYARD_DEVICE_H
 #define HALYARD_DEVICE_H
@@ -76,7 +78,7 @@ typedef struct haly_device_spec {
     uint64_t storage_dtypes; /**< bit 1 << haly_dtype: tensors may hold it */
     uint64_t compute_dtypes; /**< bit 1 << haly_dtype: element-wise arithmetic at the type's own rate */
     uint64_t matmul_dtypes;  /**< bit 1 << haly_dtype: matrix products of this operand type */
-    uint32_t score;          /**< preference, higher is better; cpu comes behind the others, 0 behind cpu */
+    uint32_t score; /**< preference, higher is better; cpu comes behind the others; 0: only when its backend is named */
     uint32_t reserved;
 } haly_device_spec;
 #define HALY_DEVICE_SPEC_INIT HALY_INIT(haly_device_spec, reserved)

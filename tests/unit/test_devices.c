@@ -121,6 +121,24 @@ static void selectors_find_the_best_that_matches(void **state)
     haly_instance_release(instance);
 }
 
+static void a_device_that_scores_nothing_is_used_only_by_name(void **state)
+{
+    struct fake_setup setup = {.path = fake_install(state, "scoreless", "fake", "scoreless")};
+    assert_int_equal(create(state, setup), HALY_OK);
+    assert_string_equal(device_list(), "fake:0");
+    assert_int_equal(haly_device_find(instance, NULL, &device), HALY_ERR_NOT_FOUND);
+    assert_non_null(strstr(last_message(), "fake:0: it scores 0, so it is used only when its backend is named"));
+    assert_int_equal(haly_device_find(instance, "kind=npu", &device), HALY_ERR_NOT_FOUND);
+    assert_int_equal(haly_device_find(instance, "backend!=cpu", &device), HALY_ERR_NOT_FOUND);
+    assert_int_equal(haly_device_find(instance, "fake", &device), HALY_OK);
+    assert_int_equal(haly_device_find(instance, "backend=FAKE,index=0", &device), HALY_OK);
+    haly_instance_release(instance);
+    setup.backend = "fake";
+    assert_int_equal(create(state, setup), HALY_OK);
+    assert_int_equal(haly_device_find(instance, NULL, &device), HALY_OK);
+    haly_instance_release(instance);
+}
+
 static void the_device_parameter_is_the_default(void **state)
 {
     struct fake_setup setup = {.path = install_three(state), .device = "processor:0"};
@@ -336,6 +354,7 @@ int main(void)
         TEST(the_order_of_names_is_preferred_to_scores),
         TEST(a_spec_is_made_fit_for_a_line),
         TEST(selectors_find_the_best_that_matches),
+        TEST(a_device_that_scores_nothing_is_used_only_by_name),
         TEST(the_device_parameter_is_the_default),
         TEST(what_fails_in_enumeration_is_left_out_with_its_reason),
         TEST(a_named_one_that_fails_in_enumeration_is_the_callers_error),
