@@ -131,6 +131,9 @@ haly_status haly_context_open(haly_instance *instance, const haly_context_desc *
     TRY(check_name(checked.name));
     TRY(check_unknown(checked.flags, HALY_CONTEXT_MOVABLE, 0, "haly_context_desc"));
     TRY(check_ext(checked.ext, "haly_context_desc"));
+    if (checked.memory_limit != 0 && checked.memory_limit < MEMORY_LIMIT_LEAST)
+        return FAIL(HALY_ERR_INVALID, "haly_context_desc.memory_limit is %llu bytes, expected 0 or at least 2 MiB",
+                    (unsigned long long)checked.memory_limit);
     if (checked.device == NULL)
         TRY(device_default(instance, &checked.device));
     ENTRY(checked.device, HALY_OBJECT_DEVICE);

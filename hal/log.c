@@ -58,7 +58,7 @@ enum { LEVELS = sizeof level_names / sizeof level_names[0] };
 bool log_level_parse(const char *text, haly_log_level *out_level)
 {
     for (uint32_t i = 0; i < LEVELS; i++)
-        if (strcmp(text, level_names[i]) == 0) {
+        if (text_matches(level_names[i], text)) {
             *out_level = (haly_log_level)i;
             return true;
         }

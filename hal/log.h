@@ -34,7 +34,7 @@ void log_write(haly_log_level level, const char *format, ...) HALY_PRINTF_LIKE(2
 void log_sink_add(struct log_sink *sink);
 void log_sink_remove(struct log_sink *sink);
 
-/* off, error, warn, info, debug. */
+/* off, error, warn, info, debug; ASCII case does not count. */
 bool log_level_parse(const char *text, haly_log_level *out_level);
 
 /* In a child of fork: the sinks are the parent's, and a thread of its may hold the lock. */

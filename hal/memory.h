@@ -17,6 +17,9 @@ struct memory_view {
     haly_context *context; /* NULL for host memory that is not ours */
 };
 
+/* Memory is taken from a backend by so much, so a lower limit would allow none. */
+#define MEMORY_LIMIT_LEAST (UINT64_C(2) << 20)
+
 /* Opens and closes the memory of a context. Closing requires idle streams, and frees everything, leaked or not; in an
  * abandoned context it frees nothing, and the context must stay. */
 haly_status memory_open(haly_context *context, uint64_t memory_limit, uint64_t window_bytes);

@@ -13,6 +13,7 @@
 #include "layers/layers.h"
 #include "layers/trace_file.h"
 #include "log.h"
+#include "memory.h"
 #include "nearest.h"
 #include "param_list.h"
 #include "search.h"
@@ -49,9 +50,21 @@ static bool check_search_path(const char *value, char *why, size_t why_size)
 static bool check_size(const char *value, char *why, size_t why_size)
 {
     uint64_t bytes;
-    if (value[0] == '\0' || text_parse_size(value, strlen(value), &bytes))
+    if (text_parse_size(value, strlen(value), &bytes))
         return true;
-    text_set(why, why_size, "not a size, or above 2^64");
+    text_set(why, why_size, "%s", text_size_fault(value, strlen(value)));
+    return false;
+}
+
+static bool check_limit(const char *value, char *why, size_t why_size)
+{
+    uint64_t bytes;
+    if (!check_size(value, why, why_size))
+        return false;
+    if (!text_parse_size(value, strlen(value), &bytes) || bytes == 0 || bytes >= MEMORY_LIMIT_LEAST)
+        return true;
+    text_set(why, why_size, "too small for any memory, which is taken from a device by %llu MiB",
+             (unsigned long long)MEMORY_LIMIT_LEAST >> 20);
     return false;
 }
 
@@ -148,11 +161,25 @@ static const char *program_value(const struct params *params, const char *name)
     return NULL;
 }
 
-static haly_status refuse_value(const struct param *param, const char *value, const char *why)
+static haly_status refuse_value(const struct param *param, const char *source, const char *value, const char *why)
 {
-    const bool is_program = param->source == param_from_program;
+    const bool is_program = source == param_from_program;
     return FAIL(HALY_ERR_INVALID, "%s%s%s=\"%s\": %s; expected %s", is_program ? "parameter \"" : "",
                 is_program ? param->name : param->variable, is_program ? "\"" : "", PRINTABLE(value), why, param->type);
+}
+
+/* A value without the blanks around it. */
+static haly_status take_value(struct param *param, const char *value, const char *source)
+{
+    char why[256] = "";
+    if (param->check != NULL && !param->check(value, why, sizeof why))
+        return refuse_value(param, source, value, why);
+    const char *kept = intern(value);
+    if (kept == NULL)
+        return fail_host_oom("a parameter", strlen(value));
+    param->source = source;
+    param->value = kept;
+    return HALY_OK;
 }
 
 haly_status params_read_value(const struct params *params, struct param *param)
@@ -163,18 +190,18 @@ haly_status params_read_value(const struct params *params, struct param *param)
         value = read_environment(param->variable);
         source = param_from_environment;
     }
-    if (value == NULL || value[0] == '\0')
+    size_t length = value != NULL ? strnlen(value, VALUE_BYTES_MAX) : 0;
+    if (length == VALUE_BYTES_MAX)
+        return refuse_value(param, source, value, "longer than 64 KiB");
+    text_trim(&value, &length);
+    if (length == 0)
         return HALY_OK;
-    param->source = source;
-    if (strnlen(value, VALUE_BYTES_MAX) == VALUE_BYTES_MAX)
-        return refuse_value(param, value, "longer than 64 KiB");
-    char why[256] = "";
-    if (param->check != NULL && !param->check(value, why, sizeof why))
-        return refuse_value(param, value, why);
-    param->value = intern(value);
-    if (param->value == NULL)
-        return fail_host_oom("a parameter", strlen(value));
-    return HALY_OK;
+    char *trimmed = strndup(value, length);
+    if (trimmed == NULL)
+        return fail_host_oom("a parameter", length);
+    const haly_status status = take_value(param, trimmed, source);
+    free(trimmed);
+    return status;
 }
 
 haly_status params_fail_unknown(const struct params *params, const char *name)
@@ -183,9 +210,14 @@ haly_status params_fail_unknown(const struct params *params, const char *name)
     nearest_start(&nearest, name);
     for (uint32_t i = 0; i < params->count; i++)
         nearest_offer(&nearest, params->items[i].name);
+    for (uint32_t i = 0; i < params->count; i++) /* whoever names the variable means what it sets */
+        if (strcmp(params->items[i].variable, name) == 0)
+            nearest.best = params->items[i].name;
     if (nearest.best != NULL)
         return FAIL(HALY_ERR_INVALID, "no parameter \"%s\"; did you mean \"%s\"?", PRINTABLE(name), nearest.best);
-    return FAIL(HALY_ERR_INVALID, "no parameter \"%s\" (`halyard info --env` lists them)", PRINTABLE(name));
+    return FAIL(HALY_ERR_INVALID,
+                "no parameter \"%s\"; a backend's is named \"<backend>.<name>\" (`halyard info --env` shows the names)",
+                PRINTABLE(name));
 }
 
 /* Copies what the program set; names and values must be there, and no name twice. */

@@ -14,10 +14,11 @@ static uint32_t index_of(const struct selection *selection, const char *backend)
 
 static bool add_name(struct selection *selection, const char *text, size_t length, char *why, size_t why_size)
 {
-    char found[TEXT_QUOTED_BYTES];
+    char found[TEXT_QUOTED_BYTES], name[TEXT_QUOTED_BYTES];
     text_trim(&text, &length);
     text_printable(found, sizeof found, text, length);
-    if (!text_is_backend_name(text, length)) {
+    text_lower(name, sizeof name, found);
+    if (!text_is_backend_name(name, length)) {
         text_set(why, why_size, "\"%s\" is not a backend name", found);
         return false;
     }
@@ -25,11 +26,11 @@ static bool add_name(struct selection *selection, const char *text, size_t lengt
         text_set(why, why_size, "more than %d names", SELECTION_NAMES);
         return false;
     }
-    if (index_of(selection, found) < selection->count) {
+    if (index_of(selection, name) < selection->count) {
         text_set(why, why_size, "\"%s\" stands there twice", found);
         return false;
     }
-    memcpy(selection->names[selection->count++], found, length + 1);
+    memcpy(selection->names[selection->count++], name, length + 1);
     return true;
 }
 

@@ -10,7 +10,7 @@
 #define SELECTION_NAMES 32
 
 #define SELECTION_GRAMMAR                                                                                              \
-    "backend names with commas between, or \"^\" and names to leave out; a name is [a-z0-9_]{1,32}"
+    "backend names with commas between, or \"^\" and names to leave out; a name is [a-z0-9_]{1,32}, in any case"
 
 /* count 0: every backend. */
 struct selection {

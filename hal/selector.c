@@ -127,10 +127,12 @@ static bool parse_value(const struct piece *value, struct selector_condition *co
     switch (fields[condition->field].type) {
     case FIELD_NUMBER:
         return text_parse_number(value->text, value->length, &condition->number) ||
-               complain(value, "expected a number for %s", fields[condition->field].name);
+               complain(value, "%s; expected a number for %s", text_number_fault(value->text, value->length),
+                        fields[condition->field].name);
     case FIELD_SIZE:
         return text_parse_size(value->text, value->length, &condition->number) ||
-               complain(value, "expected a number with B, KiB, MiB, GiB or TiB for %s", fields[condition->field].name);
+               complain(value, "%s; expected a number with B, KiB, MiB, GiB or TiB for %s",
+                        text_size_fault(value->text, value->length), fields[condition->field].name);
     case FIELD_KIND:
         return is_kind(condition->text) || complain(value, "expected cpu, gpu, npu or other");
     case FIELD_TEXT:
@@ -193,7 +195,7 @@ static bool parse_short(const struct piece *piece, struct selector *selector)
     const struct piece name = {piece->text, colon, piece->whole, piece->why, piece->why_size};
     struct selector_condition *condition = selector->conditions;
     if (colon == 0 || colon >= BACKEND_NAME_BYTES || strspn(piece->text, NAME_BYTES) < colon)
-        return complain(&name, "expected " SELECTOR_GRAMMAR);
+        return complain(&name, "no backend can have this name");
     condition[0] = (struct selector_condition){.field = FIELD_BACKEND, .op = OP_EQUAL};
     memcpy(condition[0].text, name.text, name.length);
     selector->count = 1;

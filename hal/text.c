@@ -37,6 +37,19 @@ const char *text_printable(char *out, size_t size, const char *text, size_t leng
     return out;
 }
 
+static char lower(char c)
+{
+    return c >= 'A' && c <= 'Z' ? (char)(c - 'A' + 'a') : c;
+}
+
+void text_lower(char *out, size_t size, const char *text)
+{
+    size_t i = 0;
+    for (; i + 1 < size && text[i] != '\0'; i++)
+        out[i] = lower(text[i]);
+    out[i] = '\0';
+}
+
 bool text_is_backend_name(const char *text, size_t length)
 {
     if (length == 0 || length >= BACKEND_NAME_BYTES)
@@ -70,20 +83,42 @@ bool text_parse_number(const char *text, size_t length, uint64_t *out_number)
     return true;
 }
 
-bool text_parse_size(const char *text, size_t length, uint64_t *out_bytes)
+const char *text_number_fault(const char *text, size_t length)
+{
+    return length > 0 && leading_digits(text, length) == length ? "too large" : "not a number";
+}
+
+/* Bytes of a unit; 0 when it is none. */
+static uint64_t unit_bytes(const char *unit, size_t length)
 {
     static const struct {
         const char *name;
         uint64_t bytes;
-    } units[] = {{"", 1}, {"B", 1}, {"KiB", 1ULL << 10}, {"MiB", 1ULL << 20}, {"GiB", 1ULL << 30}, {"TiB", 1ULL << 40}};
-    const size_t digits = leading_digits(text, length);
-    uint64_t number;
-    if (!text_parse_number(text, digits, &number))
-        return false;
+    } units[] = {{"B", 1}, {"KiB", 1ULL << 10}, {"MiB", 1ULL << 20}, {"GiB", 1ULL << 30}, {"TiB", 1ULL << 40}};
     for (size_t i = 0; i < sizeof units / sizeof units[0]; i++)
-        if (strlen(units[i].name) == length - digits && memcmp(units[i].name, text + digits, length - digits) == 0)
-            return !__builtin_mul_overflow(number, units[i].bytes, out_bytes);
-    return false;
+        if (strlen(units[i].name) == length && memcmp(units[i].name, unit, length) == 0)
+            return units[i].bytes;
+    return 0;
+}
+
+bool text_parse_size(const char *text, size_t length, uint64_t *out_bytes)
+{
+    const size_t digits = leading_digits(text, length);
+    const uint64_t unit = unit_bytes(text + digits, length - digits);
+    uint64_t number;
+    if (!text_parse_number(text, digits, &number) || (unit == 0 && (number != 0 || digits != length)))
+        return false;
+    return !__builtin_mul_overflow(number, unit, out_bytes);
+}
+
+const char *text_size_fault(const char *text, size_t length)
+{
+    const size_t digits = leading_digits(text, length);
+    if (digits == 0)
+        return "not a size";
+    if (digits == length)
+        return "a size without its unit";
+    return unit_bytes(text + digits, length - digits) != 0 ? "too large" : "not a size";
 }
 
 void text_trim(const char **text, size_t *length)
@@ -94,11 +129,6 @@ void text_trim(const char **text, size_t *length)
     }
     while (*length > 0 && ((*text)[*length - 1] == ' ' || (*text)[*length - 1] == '\t'))
         --*length;
-}
-
-static char lower(char c)
-{
-    return c >= 'A' && c <= 'Z' ? (char)(c - 'A' + 'a') : c;
 }
 
 bool text_matches(const char *pattern, const char *text)

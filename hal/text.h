@@ -20,14 +20,21 @@ const char *text_printable(char *out, size_t size, const char *text, size_t leng
 #define TEXT_QUOTED_BYTES 81
 #define PRINTABLE(text_) text_printable((char[TEXT_QUOTED_BYTES]){0}, TEXT_QUOTED_BYTES, (text_), SIZE_MAX)
 
+/* A copy with ASCII letters in lower case, cut to `size`. */
+void text_lower(char *out, size_t size, const char *text);
+
 /* [a-z0-9_]{1,32} over exactly `length` bytes. */
 bool text_is_backend_name(const char *text, size_t length);
 
 /* Decimal digits only, no sign or space; false on overflow or anything else. */
 bool text_parse_number(const char *text, size_t length, uint64_t *out_number);
 
-/* The same with an optional unit B, KiB, MiB, GiB or TiB right behind the digits. */
+/* The same with a unit B, KiB, MiB, GiB or TiB right behind the digits, which only 0 can do without. */
 bool text_parse_size(const char *text, size_t length, uint64_t *out_bytes);
+
+/* What is wrong with a text that the two refuse. */
+const char *text_number_fault(const char *text, size_t length);
+const char *text_size_fault(const char *text, size_t length);
 
 /* Moves *text and *length past ASCII blanks at both ends. */
 void text_trim(const char **text, size_t *length);

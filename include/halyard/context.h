@@ -28,7 +28,7 @@ typedef struct haly_context_desc {
     uint32_t flags;        /**< HALY_CONTEXT_… */
     haly_device *device;   /**< NULL: what HALYARD_DEVICE says, or the best usable one */
     const char *name;      /**< NULL or up to 63 bytes; unique among the live contexts of the instance */
-    uint64_t memory_limit; /**< bytes of device memory it may hold; 0: HALYARD_MEM_LIMIT, or none */
+    uint64_t memory_limit; /**< bytes of device memory it may hold, 2 MiB at least; 0: HALYARD_MEM_LIMIT, or none */
     uint64_t
         window_bytes; /**< address window of a movable or translated context; 0: 4 x device memory, at most 256 GiB */
     const haly_ext *ext; /**< the backend's options */

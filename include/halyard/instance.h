@@ -4,9 +4,10 @@
  * The instance: what was discovered on this machine and the configuration in force.
  *
  * Configuration is a list of declared parameters. Each has a name ("backend"), an environment variable
- * ("HALYARD_BACKEND"), a type, a default and a help text; `halyard info --env` prints them. A value given to
- * haly_instance_create() wins over the environment, which wins over the default; the administrator's policy file
- * bounds them all.                                                                                        [CFG-001]
+ * ("HALYARD_BACKEND"), a type, a default and a help text; `halyard info --env` prints them. Those of a backend are
+ * named "<backend>.<name>" and HALYARD_<BACKEND>_<NAME>. A value given to haly_instance_create() wins over the
+ * environment, which wins over the default; the administrator's policy file bounds them all. Blanks around a value do
+ * not count.                                                                                              [CFG-001]
  *
  * Layers watch a program that HALYARD_LAYERS (parameter "layers") asks for; "validate" and "trace", alone or
  * with a comma between. Any other name is HALY_ERR_INVALID and names the nearest.                         [LAY-001]

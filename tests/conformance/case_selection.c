@@ -83,10 +83,10 @@ CTS_CASE_HOST(selection, conditions_on_numbers_compare, "SEL-001")
     expect_found(t, "memory>=0");
     expect_not_found(t, "memory<0");
     (t->spec.memory_bytes >= 1U << 20 ? expect_found : expect_not_found)(t, "memory>=1MiB");
-    (t->spec.memory_bytes > 1024 ? expect_found : expect_not_found)(t, "memory>1024");
+    (t->spec.memory_bytes > 1024 ? expect_found : expect_not_found)(t, "memory>1024B");
     (t->spec.memory_bytes < 1024 ? expect_found : expect_not_found)(t, "memory<1KiB");
     expect_not_found(t, "memory>=4000000TiB");
-    (void)snprintf(selector, sizeof selector, "memory=%llu,index=%u,compute_units>=0",
+    (void)snprintf(selector, sizeof selector, "memory=%lluB,index=%u,compute_units>=0",
                    (unsigned long long)t->spec.memory_bytes, t->spec.index);
     expect_found(t, selector);
     (void)snprintf(selector, sizeof selector, "index!=%u,backend=%s,index<=%u", t->spec.index, t->spec.backend,

@@ -78,10 +78,10 @@ static void free_settings(struct settings *settings)
 
 #define NAME "[a-z0-9_]{1,32}"
 #define BLANKS "[ \t]*"
-static const char selection_grammar[] = "^" BLANKS "(\\^?" BLANKS NAME BLANKS "(," BLANKS NAME BLANKS ")*)?$";
+#define SELECTED BLANKS "[A-Za-z0-9_]{1,32}" BLANKS
+static const char selection_grammar[] = "^(\\^?" SELECTED "(," SELECTED ")*)?$";
 static const char search_grammar[] = "^(/[^:]*(:/[^:]*)*)?$";
-static const char size_grammar[] = "^[0-9]+(B|KiB|MiB|GiB|TiB)?$";
-static const char log_grammar[] = "^(off|error|warn|info|debug)$";
+static const char size_grammar[] = "^(0+|[0-9]+(B|KiB|MiB|GiB|TiB))$";
 
 static bool is_selection(const char *value)
 {
@@ -94,7 +94,7 @@ static bool is_selection(const char *value)
         const size_t length = strcspn(value, " \t,");
         snprintf(names[count], sizeof names[0], "%.*s", (int)length, value);
         for (size_t i = 0; i < count; i++)
-            if (strcmp(names[i], names[count]) == 0)
+            if (strcasecmp(names[i], names[count]) == 0)
                 return false;
         if (++count > 32)
             return false;
@@ -120,14 +120,33 @@ static bool is_search_path(const char *value)
     return true;
 }
 
+static bool is_level(const char *value)
+{
+    static const char *const levels[] = {"off", "error", "warn", "info", "debug"};
+    for (size_t i = 0; i < sizeof levels / sizeof levels[0]; i++)
+        if (strcasecmp(value, levels[i]) == 0)
+            return true;
+    return false;
+}
+
+/* A value without the blanks around it; the next call overwrites it. */
+static const char *trimmed(const char *value)
+{
+    static char *kept;
+    free(kept);
+    value += strspn(value, " \t");
+    kept = fuzz_text(value, strlen(value));
+    for (size_t length = strlen(kept); length > 0 && strchr(" \t", kept[length - 1]) != NULL; length--)
+        kept[length - 1] = '\0';
+    return kept;
+}
+
 /* Selectors have a target of their own, so here they are taken for what their parser says. */
 static bool follows_grammar(const char *name, const char *value)
 {
     struct selector selector;
     char why[256];
     uint64_t bytes;
-    if (strlen(value) >= 65536)
-        return false;
     if (strcmp(name, "backend") == 0)
         return is_selection(value);
     if (strcmp(name, "backend_path") == 0)
@@ -135,10 +154,10 @@ static bool follows_grammar(const char *name, const char *value)
     if (strcmp(name, "device") == 0)
         return selector_parse(value, &selector, why, sizeof why);
     if (strcmp(name, "log") == 0)
-        return fuzz_matches(log_grammar, value);
-    if (strcmp(name, "mem_limit") == 0 || strcmp(name, "window") == 0)
-        return fuzz_matches(size_grammar, value) && fuzz_number(value, &bytes);
-    return true;
+        return is_level(value);
+    if (!fuzz_matches(size_grammar, value) || !fuzz_number(value, &bytes))
+        return false;
+    return strcmp(name, "mem_limit") != 0 || bytes == 0 || bytes >= 2U << 20;
 }
 
 /* ---- properties ---- */
@@ -162,14 +181,15 @@ static const char *value_of(const struct setting *list, size_t count, const char
     return NULL;
 }
 
-/* The value that counts, and where it is from; NULL: the default. An empty one is none, but hides those behind it. */
+/* The value that counts, and where it is from; NULL: the default. An empty one is none, but hides those behind it; so
+ * is one of blanks. */
 static const char *given_value(const struct settings *settings, const char *name, const char *variable,
                                const char **out_source)
 {
     const char *program = value_of(settings->program, settings->program_count, name);
     const char *given =
         program != NULL ? program : value_of(settings->environment, settings->environment_count, variable);
-    const bool is_given = given != NULL && given[0] != '\0';
+    const bool is_given = given != NULL && (trimmed(given)[0] != '\0' || strlen(given) >= 65536);
     *out_source = !is_given ? "default" : program != NULL ? "program" : "environment";
     return is_given ? given : NULL;
 }
@@ -179,17 +199,19 @@ static bool are_acceptable(const struct settings *settings)
 {
     static const char *const core[][2] = {{"backend", "HALYARD_BACKEND"},     {"backend_path", "HALYARD_BACKEND_PATH"},
                                           {"device", "HALYARD_DEVICE"},       {"log", "HALYARD_LOG"},
-                                          {"mem_limit", "HALYARD_MEM_LIMIT"}, {"window", "HALYARD_WINDOW"}};
+                                          {"mem_limit", "HALYARD_MEM_LIMIT"}, {"window", "HALYARD_WINDOW"},
+                                          {"layers", "HALYARD_LAYERS"},       {"validate", "HALYARD_VALIDATE"}};
     for (size_t i = 0; i < settings->program_count; i++) {
         const char *name = settings->program[i].name;
         if (value_of(settings->program, i, name) != NULL)
             return false;
-        if (strchr(name, '.') == NULL && !fuzz_matches("^(backend|backend_path|device|log|mem_limit|window)$", name))
+        if (strchr(name, '.') == NULL &&
+            !fuzz_matches("^(backend|backend_path|device|log|mem_limit|window|layers|validate)$", name))
             return false;
     }
     for (size_t i = 0; i < sizeof core / sizeof core[0]; i++) {
         const char *source, *value = given_value(settings, core[i][0], core[i][1], &source);
-        if (value != NULL && !follows_grammar(core[i][0], value))
+        if (value != NULL && (strlen(value) >= 65536 || !follows_grammar(core[i][0], trimmed(value))))
             return false;
     }
     return true;
@@ -201,8 +223,8 @@ static void check_in_force(const struct settings *settings, const struct params 
         haly_param_info info;
         params_info(params, i, &info);
         const char *source, *given = given_value(settings, info.name, info.variable, &source);
-        FUZZ_CHECK(strcmp(info.value, given != NULL ? given : info.default_value) == 0, "%s is \"%s\"", info.name,
-                   info.value);
+        FUZZ_CHECK(strcmp(info.value, given != NULL ? trimmed(given) : info.default_value) == 0, "%s is \"%s\"",
+                   info.name, info.value);
         FUZZ_CHECK(strcmp(info.source, source) == 0, "%s is from %s, not %s", info.name, info.source, source);
         const char *named = strcmp(source, "program") == 0 ? info.name : info.variable;
         FUZZ_CHECK(strstr(param_origin(params, info.name), named) != NULL, "%s is said to come from %s", info.name,

@@ -18,9 +18,9 @@
 #define VALUE "[^, \t]([^,]*[^, \t])?" BLANKS
 #define TEXT_CONDITION BLANKS "(backend|vendor|name|architecture)" BLANKS "!?=" BLANKS VALUE
 #define KIND_CONDITION BLANKS "kind" BLANKS "!?=" BLANKS VALUE
-#define OF_NUMBER BLANKS "(=|!=|>=|<=|>|<)" BLANKS "[0-9]+"
-#define NUMBER_CONDITION BLANKS "(index|compute_units|package|die)" OF_NUMBER BLANKS
-#define SIZE_CONDITION BLANKS "memory" OF_NUMBER "(B|KiB|MiB|GiB|TiB)?" BLANKS
+#define OP BLANKS "(=|!=|>=|<=|>|<)" BLANKS
+#define NUMBER_CONDITION BLANKS "(index|compute_units|package|die)" OP "[0-9]+" BLANKS
+#define SIZE_CONDITION BLANKS "memory" OP "(0+|[0-9]+(B|KiB|MiB|GiB|TiB))" BLANKS
 #define CONDITION "(" TEXT_CONDITION "|" KIND_CONDITION "|" NUMBER_CONDITION "|" SIZE_CONDITION ")"
 
 static const char grammar_auto[] = "^" BLANKS "(auto)?" BLANKS "$";
@@ -43,12 +43,12 @@ static void learn_numbers(void)
     if (op_number[0] != op_number[1])
         return;
     for (size_t i = 0; i < FIELDS; i++) {
-        snprintf(text, sizeof text, "%s=%s", fields[i], strcmp(fields[i], "kind") == 0 ? "cpu" : "1");
+        snprintf(text, sizeof text, "%s=%s", fields[i], strcmp(fields[i], "kind") == 0 ? "cpu" : "0");
         FUZZ_CHECK(selector_parse(text, &selector, why, sizeof why) && selector.count == 1, "%s: %s", text, why);
         field_number[i] = selector.conditions[0].field;
     }
     for (size_t i = 0; i < OPS; i++) {
-        snprintf(text, sizeof text, "memory%s1", ops[i]);
+        snprintf(text, sizeof text, "memory%s1B", ops[i]);
         FUZZ_CHECK(selector_parse(text, &selector, why, sizeof why) && selector.count == 1, "%s: %s", text, why);
         op_number[i] = selector.conditions[0].op;
     }

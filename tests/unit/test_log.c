@@ -101,9 +101,11 @@ static void levels_have_names(void **state)
     assert_int_equal(level, HALY_LOG_OFF);
     assert_true(log_level_parse("debug", &level));
     assert_int_equal(level, HALY_LOG_DEBUG);
-    assert_false(log_level_parse("DEBUG", &level));
+    assert_true(log_level_parse("Warn", &level));
     assert_false(log_level_parse("", &level));
-    assert_int_equal(level, HALY_LOG_DEBUG);
+    assert_false(log_level_parse("*", &level));
+    assert_false(log_level_parse("warning", &level));
+    assert_int_equal(level, HALY_LOG_WARN);
 }
 
 int main(void)

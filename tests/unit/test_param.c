@@ -92,17 +92,37 @@ static void an_empty_value_is_an_unset_one(void **state)
     params_destroy(params);
 }
 
+static void neither_blanks_around_a_value_nor_case_in_names_count(void **state)
+{
+    (void)state;
+    setenv("HALYARD_MEM_LIMIT", " 3GiB\t", 1);
+    setenv("HALYARD_BACKEND", "CPU", 1);
+    setenv("HALYARD_LOG", "Off ", 1);
+    setenv("HALYARD_DEVICE", "  ", 1);
+    assert_int_equal(create(NULL, NULL), HALY_OK);
+    assert_string_equal(param_text(params, "mem_limit"), "3GiB");
+    assert_true(param_size(params, "mem_limit") == 3ULL << 30);
+    assert_string_equal(param_text(params, "backend"), "CPU");
+    assert_string_equal(param_text(params, "device"), "auto");
+    assert_string_equal(source_of("device"), "default");
+    params_destroy(params);
+}
+
 static void bad_values_name_variable_grammar_and_what_was_found(void **state)
 {
     (void)state;
     static const struct {
         const char *name, *variable, *value, *says, *grammar;
     } cases[] = {
-        {"backend", "HALYARD_BACKEND", "CUDA", "\"CUDA\" is not a backend name", "expected backend names"},
+        {"backend", "HALYARD_BACKEND", "CU-DA", "\"CU-DA\" is not a backend name", "expected backend names"},
+        {"backend", "HALYARD_BACKEND", "cuda,Cuda", "\"Cuda\" stands there twice", "expected backend names"},
         {"device", "HALYARD_DEVICE", "memory>>1", "byte 8", "expected \"auto\""},
         {"backend_path", "HALYARD_BACKEND_PATH", "/a:b", "element 2, \"b\", is relative", "expected absolute folders"},
         {"backend_path", "HALYARD_BACKEND_PATH", "/a:", "element 2 is empty", "expected absolute folders"},
         {"mem_limit", "HALYARD_MEM_LIMIT", "4GB", "not a size", "KiB, MiB, GiB or TiB"},
+        {"mem_limit", "HALYARD_MEM_LIMIT", "4", "a size without its unit", "KiB, MiB, GiB or TiB"},
+        {"mem_limit", "HALYARD_MEM_LIMIT", "1MiB", "too small for any memory", "KiB, MiB, GiB or TiB"},
+        {"window", "HALYARD_WINDOW", "16777216TiB", "too large", "KiB, MiB, GiB or TiB"},
         {"window", "HALYARD_WINDOW", "-1", "not a size", "KiB, MiB, GiB or TiB"},
         {"log", "HALYARD_LOG", "loud", "not a level", "off, error, warn, info or debug"},
         {"log", "HALYARD_LOG", "de\nbug", "\"de?bug\": not a level", "off, error, warn, info or debug"},
@@ -128,6 +148,8 @@ static void unknown_names_from_the_program_are_errors(void **state)
     (void)state;
     assert_int_equal(create("bakcend", "cpu"), HALY_ERR_INVALID);
     assert_string_equal(error_detail()->message, "no parameter \"bakcend\"; did you mean \"backend\"?");
+    assert_int_equal(create("HALYARD_BACKEND", "cpu"), HALY_ERR_INVALID);
+    assert_string_equal(error_detail()->message, "no parameter \"HALYARD_BACKEND\"; did you mean \"backend\"?");
     assert_int_equal(create("colour", "red"), HALY_ERR_INVALID);
     assert_non_null(strstr(error_detail()->message, "halyard info --env"));
     assert_int_equal(create(NULL, NULL), HALY_OK);
@@ -263,6 +285,7 @@ int main(void)
         TEST(every_parameter_is_declared_in_full),
         TEST(program_wins_over_environment_over_default),
         TEST(an_empty_value_is_an_unset_one),
+        TEST(neither_blanks_around_a_value_nor_case_in_names_count),
         TEST(bad_values_name_variable_grammar_and_what_was_found),
         TEST(unknown_names_from_the_program_are_errors),
         TEST(the_array_of_the_program_is_checked),

@@ -66,7 +66,7 @@ static const struct {
     {"memory>=32GiB", 1},
     {"memory>=65GiB", 0},
     {"memory<1TiB", 1},
-    {"memory>68719476735", 1},
+    {"memory>68719476735B", 1},
     {"memory>68719476736B", 0},
     {"memory!=0", 1},
     {"compute_units>=24", 1},
@@ -103,24 +103,24 @@ static const struct {
     const char *token, *says;
 } bad[] = {
     /* backend [":" index] */
-    {":1", 1, "", "expected " SELECTOR_GRAMMAR},
+    {":1", 1, "", "no backend can have this name"},
     {"cuda:", 6, "", "expected a value for index"},
-    {"cuda:x", 6, "x", "expected a number for index"},
-    {"cuda:-1", 6, "-1", "expected a number for index"},
-    {"cuda:+1", 6, "+1", "expected a number for index"},
-    {"cuda:0x1", 6, "0x1", "expected a number for index"},
-    {"cuda: 1", 6, " 1", "expected a number for index"},
-    {"cuda:1:2", 6, "1:2", "expected a number for index"},
-    {"cuda:99999999999999999999", 6, "99999999999999999999", "expected a number for index"},
-    {"cuda:18446744073709551616", 6, "18446744073709551616", "expected a number for index"},
-    {"cuda,cpu", 1, "cuda,cpu", "expected " SELECTOR_GRAMMAR},
-    {"cuda cpu", 1, "cuda cpu", "expected " SELECTOR_GRAMMAR},
-    {"cu-da", 1, "cu-da", "expected " SELECTOR_GRAMMAR},
-    {"cu*", 1, "cu*", "expected " SELECTOR_GRAMMAR},
-    {"*", 1, "*", "expected " SELECTOR_GRAMMAR},
-    {"auto:1,", 6, "1,", "expected a number for index"},
-    {"a\nb", 1, "a?b", "expected " SELECTOR_GRAMMAR},
-    {"abcdefghijklmnopqrstuvwxyz0123456", 1, "abcdefghijklmnopqrstuvwxyz0123456", "expected " SELECTOR_GRAMMAR},
+    {"cuda:x", 6, "x", "not a number; expected a number for index"},
+    {"cuda:-1", 6, "-1", "not a number; expected a number for index"},
+    {"cuda:+1", 6, "+1", "not a number; expected a number for index"},
+    {"cuda:0x1", 6, "0x1", "not a number; expected a number for index"},
+    {"cuda: 1", 6, " 1", "not a number; expected a number for index"},
+    {"cuda:1:2", 6, "1:2", "not a number; expected a number for index"},
+    {"cuda:99999999999999999999", 6, "99999999999999999999", "too large; expected a number for index"},
+    {"cuda:18446744073709551616", 6, "18446744073709551616", "too large; expected a number for index"},
+    {"cuda,cpu", 1, "cuda,cpu", "no backend can have this name"},
+    {"cuda cpu", 1, "cuda cpu", "no backend can have this name"},
+    {"cu-da", 1, "cu-da", "no backend can have this name"},
+    {"cu*", 1, "cu*", "no backend can have this name"},
+    {"*", 1, "*", "no backend can have this name"},
+    {"auto:1,", 6, "1,", "not a number; expected a number for index"},
+    {"a\nb", 1, "a?b", "no backend can have this name"},
+    {"abcdefghijklmnopqrstuvwxyz0123456", 1, "abcdefghijklmnopqrstuvwxyz0123456", "no backend can have this name"},
     /* field op value: the field */
     {"=", 1, "", "expected a field: backend, vendor, name, kind, architecture, index, memory, compute_units"},
     {"=cuda", 1, "", "expected a field: backend"},
@@ -133,7 +133,7 @@ static const struct {
     {",index=1", 1, "", "expected a field: backend"},
     {"index=1,,die=1", 9, "", "expected a field: backend"},
     {"index=1, ,die=1", 10, "", "expected a field: backend"},
-    {"index=1;die=1", 7, "1;die=1", "expected a number for index"},
+    {"index=1;die=1", 7, "1;die=1", "not a number; expected a number for index"},
     /* the operator */
     {"index=1,memory", 15, "", "expected =, !=, >=, <=, > or < behind memory"},
     {"vendor!huawei", 7, "!huawei", "expected =, !=, >=, <=, > or < behind vendor"},
@@ -143,10 +143,10 @@ static const struct {
     {"name<=x", 5, "<=x", "name is a text: it takes = and != only"},
     {"architecture>=x", 13, ">=x", "architecture is a text: it takes = and != only"},
     {"kind>=gpu", 5, ">=gpu", "kind is a text: it takes = and != only"},
-    {"memory>>1", 8, ">1", "expected a number with B, KiB, MiB, GiB or TiB for memory"},
-    {"die==1", 5, "=1", "expected a number for die"},
-    {"die=!1", 5, "!1", "expected a number for die"},
-    {"die=<1", 5, "<1", "expected a number for die"},
+    {"memory>>1", 8, ">1", "not a size; expected a number with B, KiB, MiB, GiB or TiB for memory"},
+    {"die==1", 5, "=1", "not a number; expected a number for die"},
+    {"die=!1", 5, "!1", "not a number; expected a number for die"},
+    {"die=<1", 5, "<1", "not a number; expected a number for die"},
     /* the value */
     {"vendor=", 8, "", "expected a value for vendor"},
     {"vendor= ", 8, "", "expected a value for vendor"},
@@ -154,23 +154,25 @@ static const struct {
     {"memory>=,die=1", 9, "", "expected a value for memory"},
     {"kind=tpu", 6, "tpu", "expected cpu, gpu, npu or other"},
     {"kind=g*x", 6, "g*x", "expected cpu, gpu, npu or other"},
-    {"memory>=32GB", 9, "32GB", "expected a number with B, KiB, MiB, GiB or TiB for memory"},
-    {"memory>=32G", 9, "32G", "expected a number with B, KiB, MiB, GiB or TiB for memory"},
-    {"memory>=32gib", 9, "32gib", "expected a number with B, KiB, MiB, GiB or TiB for memory"},
-    {"memory>=32 GiB", 9, "32 GiB", "expected a number with B, KiB, MiB, GiB or TiB for memory"},
-    {"memory>=32GiBs", 9, "32GiBs", "expected a number with B, KiB, MiB, GiB or TiB for memory"},
-    {"memory>=32PiB", 9, "32PiB", "expected a number with B, KiB, MiB, GiB or TiB for memory"},
-    {"memory>=GiB", 9, "GiB", "expected a number with B, KiB, MiB, GiB or TiB for memory"},
-    {"memory>=-1", 9, "-1", "expected a number with B, KiB, MiB, GiB or TiB for memory"},
-    {"memory>=1e9", 9, "1e9", "expected a number with B, KiB, MiB, GiB or TiB for memory"},
-    {"memory>=0x10", 9, "0x10", "expected a number with B, KiB, MiB, GiB or TiB for memory"},
-    {"memory>=1.5GiB", 9, "1.5GiB", "expected a number with B, KiB, MiB, GiB or TiB for memory"},
-    {"memory>=16777216TiB", 9, "16777216TiB", "expected a number with B, KiB, MiB, GiB or TiB for memory"},
-    {"memory>=18446744073709551616", 9, "18446744073709551616", "expected a number with B, KiB, MiB, GiB or TiB"},
-    {"index=1GiB", 7, "1GiB", "expected a number for index"},
-    {"index=*", 7, "*", "expected a number for index"},
-    {"compute_units>=many", 16, "many", "expected a number for compute_units"},
-    {"package=4,die=x", 15, "x", "expected a number for die"},
+    {"memory>=32GB", 9, "32GB", "not a size; expected a number with B, KiB, MiB, GiB or TiB for memory"},
+    {"memory>=32G", 9, "32G", "not a size; expected a number with B, KiB, MiB, GiB or TiB for memory"},
+    {"memory>=32gib", 9, "32gib", "not a size; expected a number with B, KiB, MiB, GiB or TiB for memory"},
+    {"memory>=32 GiB", 9, "32 GiB", "not a size; expected a number with B, KiB, MiB, GiB or TiB for memory"},
+    {"memory>=32GiBs", 9, "32GiBs", "not a size; expected a number with B, KiB, MiB, GiB or TiB for memory"},
+    {"memory>=32PiB", 9, "32PiB", "not a size; expected a number with B, KiB, MiB, GiB or TiB for memory"},
+    {"memory>=16", 9, "16", "a size without its unit; expected a number with B, KiB, MiB, GiB or TiB for memory"},
+    {"memory>=GiB", 9, "GiB", "not a size; expected a number with B, KiB, MiB, GiB or TiB for memory"},
+    {"memory>=-1", 9, "-1", "not a size; expected a number with B, KiB, MiB, GiB or TiB for memory"},
+    {"memory>=1e9", 9, "1e9", "not a size; expected a number with B, KiB, MiB, GiB or TiB for memory"},
+    {"memory>=0x10", 9, "0x10", "not a size; expected a number with B, KiB, MiB, GiB or TiB for memory"},
+    {"memory>=1.5GiB", 9, "1.5GiB", "not a size; expected a number with B, KiB, MiB, GiB or TiB for memory"},
+    {"memory>=16777216TiB", 9, "16777216TiB", "too large; expected a number with B, KiB, MiB, GiB or TiB for memory"},
+    {"memory>=18446744073709551616", 9, "18446744073709551616",
+     "a size without its unit; expected a number with B, KiB, MiB, GiB or TiB"},
+    {"index=1GiB", 7, "1GiB", "not a number; expected a number for index"},
+    {"index=*", 7, "*", "not a number; expected a number for index"},
+    {"compute_units>=many", 16, "many", "not a number; expected a number for compute_units"},
+    {"package=4,die=x", 15, "x", "not a number; expected a number for die"},
 };
 enum { BAD = sizeof bad / sizeof *bad };
 
@@ -262,7 +264,6 @@ static unsigned compare_numbers(void)
         {"package", {"5", "4", "3"}},
         {"die", {"18446744073709551615", "1", "000"}},
         {"compute_units", {"25", "024", "23"}},
-        {"memory", {"68719476737", "68719476736", "68719476735"}},
         {"memory", {"68719476737B", "68719476736B", "68719476735B"}},
         {"memory", {"67108865KiB", "67108864KiB", "67108863KiB"}},
         {"memory", {"65537MiB", "65536MiB", "65535MiB"}},
@@ -391,6 +392,8 @@ static void lists_of_backends_prefer_or_leave_out(void **state)
     assert_true(selection_names(&selection, "cpu"));
     assert_false(selection_takes(&selection, "opencl"));
     assert_true(selection_preference(&selection, "cuda") < selection_preference(&selection, "cpu"));
+    assert_true(selection_parse("CUDA", &selection, why, sizeof why));
+    assert_true(selection_names(&selection, "cuda"));
     assert_true(selection_parse("^opencl,cpu", &selection, why, sizeof why));
     assert_false(selection_takes(&selection, "cpu"));
     assert_false(selection_takes(&selection, "opencl"));
@@ -403,15 +406,11 @@ static void lists_of_backends_follow_a_grammar(void **state)
     (void)state;
     static const struct {
         const char *text, *says;
-    } cases[] = {{"^", "\"\" is not a backend name"},
-                 {",", "\"\" is not a backend name"},
-                 {"cpu,", "\"\" is not a backend name"},
-                 {"CPU", "\"CPU\" is not a backend name"},
-                 {"cpu,^cuda", "\"^cuda\" is not"},
-                 {"../cpu", "\"../cpu\" is not"},
-                 {"cpu;cuda", "\"cpu;cuda\" is not"},
-                 {"cpu,cpu", "stands there twice"},
-                 {"cp\nu", "\"cp?u\" is not"}};
+    } cases[] = {{"^", "\"\" is not a backend name"},    {",", "\"\" is not a backend name"},
+                 {"cpu,", "\"\" is not a backend name"}, {"CP-U", "\"CP-U\" is not a backend name"},
+                 {"cpu,^cuda", "\"^cuda\" is not"},      {"../cpu", "\"../cpu\" is not"},
+                 {"cpu;cuda", "\"cpu;cuda\" is not"},    {"cpu,cpu", "stands there twice"},
+                 {"cpu,CPU", "stands there twice"},      {"cp\nu", "\"cp?u\" is not"}};
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
         struct selection selection;
         char why[256] = "";

@@ -52,15 +52,17 @@ static void sizes_have_units_and_do_not_overflow(void **state)
         int valid;
         uint64_t bytes;
     } cases[] = {{"0", 1, 0},
-                 {"17", 1, 17},
+                 {"17", 0, 0},
                  {"17B", 1, 17},
+                 {"00", 1, 0},
+                 {"0GiB", 1, 0},
                  {"3KiB", 1, 3072},
                  {"2MiB", 1, 2097152},
                  {"1GiB", 1, 1073741824},
                  {"16777215TiB", 1, 16777215ULL << 40},
-                 {"18446744073709551615", 1, UINT64_MAX},
+                 {"18446744073709551615B", 1, UINT64_MAX},
                  {"16777216TiB", 0, 0},
-                 {"18446744073709551616", 0, 0},
+                 {"18446744073709551616B", 0, 0},
                  {"", 0, 0},
                  {"GiB", 0, 0},
                  {"-1", 0, 0},
@@ -77,6 +79,25 @@ static void sizes_have_units_and_do_not_overflow(void **state)
         assert_int_equal(text_parse_size(cases[i].text, strlen(cases[i].text), &bytes), cases[i].valid);
         if (cases[i].valid)
             assert_true(bytes == cases[i].bytes);
+    }
+}
+
+static void what_is_wrong_with_a_number_is_said(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *text, *number, *size;
+    } cases[] = {{"17", NULL, "a size without its unit"},
+                 {"16777216TiB", "not a number", "too large"},
+                 {"18446744073709551616", "too large", "a size without its unit"},
+                 {"many", "not a number", "not a size"},
+                 {"", "not a number", "not a size"},
+                 {"4GB", "not a number", "not a size"}};
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        const size_t length = strlen(cases[i].text);
+        if (cases[i].number != NULL)
+            assert_string_equal(text_number_fault(cases[i].text, length), cases[i].number);
+        assert_string_equal(text_size_fault(cases[i].text, length), cases[i].size);
     }
 }
 
@@ -158,6 +179,7 @@ int main(void)
         cmocka_unit_test(bytes_that_would_break_a_line_become_question_marks),
         cmocka_unit_test(backend_names_have_a_closed_alphabet),
         cmocka_unit_test(sizes_have_units_and_do_not_overflow),
+        cmocka_unit_test(what_is_wrong_with_a_number_is_said),
         cmocka_unit_test(patterns_match_any_run_without_case),
         cmocka_unit_test(many_stars_take_no_exponential_time),
         cmocka_unit_test(distance_counts_slips),
