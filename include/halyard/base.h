@@ -4,10 +4,11 @@
  * Version, linkage, the rules every struct of the ABI follows, and the extension chain.
  *
  * Rules that hold for the whole library:
- *  - Input structs begin with `struct_size`, set by their `HALY_…_INIT` macro: `haly_context_desc d =
- * {HALY_CONTEXT_DESC_INIT}` or, in C, `&(haly_context_desc){HALY_CONTEXT_DESC_INIT, .flags = HALY_CONTEXT_MOVABLE}`.
- * Zero or NULL in every other field is the documented default. A struct smaller than its 1.0 size is INVALID; a larger
- * one is accepted when what this library does not know is all zero, and UNSUPPORTED otherwise. [ABI-001]
+ *  - Input structs begin with `struct_size`, set by their `HALY_…_INIT` macro:
+ *        C:   haly_context_desc d = {HALY_CONTEXT_DESC_INIT, .flags = HALY_CONTEXT_MOVABLE};
+ *        C++: haly_context_desc d = HALY_ZERO; d.struct_size = HALY_CONTEXT_DESC_INIT; d.flags = HALY_CONTEXT_MOVABLE;
+ *    Zero or NULL in every other field is the documented default. A struct smaller than its 1.0 size is INVALID; a
+ *    larger one is accepted when what this library does not know is all zero, and UNSUPPORTED otherwise.  [ABI-001]
  *  - Flag bits that this library does not know, and reserved fields that are not 0, are UNSUPPORTED.      [ABI-008]
  *  - Output structs begin with `struct_size` too; nothing is ever written past it.                        [ABI-002]
  *  - Arrays of structs come with the size of one element.                                                 [ABI-003]
@@ -51,12 +52,13 @@
 /** Bytes of `type` up to and including `member`: how every struct_size is measured. */
 #define HALY_SIZE_THROUGH(type, member) ((uint32_t)(offsetof(type, member) + sizeof(((type *)0)->member)))
 
-/* `.struct_size =` keeps -Wmissing-field-initializers quiet in C; C++11 has no designated initialisers. */
+/* `.struct_size =` keeps -Wmissing-field-initializers quiet in C. C++11 has no designated initialisers, so there the
+ * macro is the value alone, which `{HALY_…_INIT}` takes as well where that warning is off. */
 #ifdef __cplusplus
 #define HALY_INIT(type, last_member) HALY_SIZE_THROUGH(type, last_member)
 #define HALY_ZERO                                                                                                      \
     {                                                                                                                  \
-    } /* all zero, for both languages: haly_context_desc d = HALY_ZERO; d.struct_size = … */
+    }
 #else
 #define HALY_INIT(type, last_member) .struct_size = HALY_SIZE_THROUGH(type, last_member)
 #define HALY_ZERO                                                                                                      \

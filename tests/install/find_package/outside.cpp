@@ -56,7 +56,10 @@ int main(int argc, char **argv)
     }
     try {
         check(haly_instance_create(nullptr, &instance));
-        check(haly_context_open(instance, nullptr, &context));
+        haly_context_desc desc = HALY_ZERO;
+        desc.struct_size = HALY_CONTEXT_DESC_INIT;
+        desc.name = "outside";
+        check(haly_context_open(instance, &desc, &context));
         const std::vector<float> host = square_roots(context, argv[1]);
         std::printf("%s %g\n", haly_version_text(), static_cast<double>(host[900]));
         result = std::fabs(host[900] - 30.0F) < 1e-5F ? 0 : 1;
