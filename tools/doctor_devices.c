@@ -64,6 +64,17 @@ static void try_context(haly_instance *instance, haly_device *device, const char
     haly_context_release(context);
 }
 
+static void try_opening(haly_instance *instance, haly_device *device, const char *subject)
+{
+    const haly_context_desc desc = {HALY_CONTEXT_DESC_INIT, .device = device};
+    haly_context *context = NULL;
+    if (haly_context_open(instance, &desc, &context) != HALY_OK)
+        report_error(subject, "context");
+    else
+        report(VERDICT_NOTE, subject, NULL, "a context opens; it declares no operators, so none was tried");
+    haly_context_release(context);
+}
+
 /* The cpu backend computes matrix products through oneDNN when its optional object and libdnnl are there. */
 static void check_onednn(haly_instance *instance, haly_device *device, const char *subject)
 {
@@ -84,6 +95,14 @@ static void check_onednn(haly_instance *instance, haly_device *device, const cha
     haly_context_release(context);
 }
 
+/* What a program gets that asks for nothing. */
+static void check_default(haly_instance *instance)
+{
+    haly_device *device = NULL;
+    if (haly_device_find(instance, NULL, &device) != HALY_OK)
+        report_error("devices", "programs that name no device get none");
+}
+
 void doctor_devices(haly_instance *instance)
 {
     uint32_t count = 0;
@@ -101,7 +120,7 @@ void doctor_devices(haly_instance *instance)
         }
         snprintf(subject, sizeof subject, "device %s:%u", spec.backend, spec.index);
         if ((spec.capabilities & (HALY_CAP_OPERATOR_KERNELS | HALY_CAP_PLANS)) == 0) {
-            report(VERDICT_NOTE, subject, NULL, "declares no operators, so none was tried");
+            try_opening(instance, device, subject);
             continue;
         }
         try_context(instance, device, subject, 0);
@@ -109,4 +128,5 @@ void doctor_devices(haly_instance *instance)
         if (spec.kind == HALY_DEVICE_CPU)
             check_onednn(instance, device, subject);
     }
+    check_default(instance);
 }

@@ -8,7 +8,7 @@
 
 #include "tool.h"
 
-enum { VARIABLES_MAX = 256 };
+enum { VARIABLES_MAX = 256, BACKENDS_MAX = 64 };
 
 /* Variables that belong to the example programs, not to the library. */
 static const char *const of_examples[] = {"HALYARD_MODEL"};
@@ -63,23 +63,13 @@ void doctor_environment(haly_instance *instance)
 void doctor_policy(void)
 {
     struct stat info;
-    const char *path = HALY_POLICY_FILE;
-    if (stat(path, &info) != 0) {
-        if (errno == ENOENT)
-            report(VERDICT_OK, "policy", NULL, "%s does not exist: nothing is denied", path);
-        else
-            report(VERDICT_FAIL, "policy", "let everybody read it (chmod a+r) and enter its folder", "%s: %s", path,
-                   strerror(errno));
-        return;
-    }
-    if (!S_ISREG(info.st_mode))
-        report(VERDICT_FAIL, "policy", "replace it by a regular file", "%s is not a regular file", path);
-    else if (info.st_uid != 0 || (info.st_mode & (S_IWGRP | S_IWOTH)) != 0)
-        report(VERDICT_FAIL, "policy", "chown root and chmod 0644", "%s can be written by others than root", path);
-    else if (access(path, R_OK) != 0)
-        report(VERDICT_FAIL, "policy", "chmod a+r", "%s cannot be read: %s", path, strerror(errno));
+    if (lstat(HALY_POLICY_FILE, &info) != 0)
+        report(VERDICT_OK, "policy", NULL, "%s does not exist: nothing is denied", HALY_POLICY_FILE);
+    else if (stat(HALY_POLICY_FILE, &info) == 0 && info.st_uid != 0)
+        report(VERDICT_WARN, "policy", "chown root", "%s belongs to user %u: programs of other users refuse to run",
+               HALY_POLICY_FILE, (unsigned)info.st_uid);
     else
-        report(VERDICT_OK, "policy", NULL, "%s is in force", path);
+        report(VERDICT_OK, "policy", NULL, "%s is in force", HALY_POLICY_FILE);
 }
 
 static const char *mend_refused(haly_status status)
@@ -96,9 +86,37 @@ static const char *mend_refused(haly_status status)
     }
 }
 
+/* What only this backend, or its device, can be blamed for is wrong; that there is no such device is not. */
+static enum verdict judge_unavailable(haly_status status, const char **out_mend)
+{
+    switch (status) {
+    case HALY_ERR_CORRUPT:
+        *out_mend = "install the backend again";
+        return VERDICT_FAIL;
+    case HALY_ERR_VERSION:
+        *out_mend = "install versions of backend and driver that fit each other";
+        return VERDICT_FAIL;
+    case HALY_ERR_BACKEND:
+    case HALY_ERR_INTERNAL:
+        *out_mend = "a defect of the backend: tell its makers, or leave it out with HALYARD_BACKEND=^<name>";
+        return VERDICT_FAIL;
+    case HALY_ERR_DEVICE_LOST:
+    case HALY_ERR_DEVICE_FAULT:
+        *out_mend = "reset the device, or restart the machine";
+        return VERDICT_FAIL;
+    case HALY_ERR_PERMISSION:
+        *out_mend = "get the right to open the device, often by being in its group";
+        return VERDICT_NOTE;
+    default:
+        *out_mend = "if this machine has such a device: install what the reason misses, a driver or the backend itself";
+        return VERDICT_NOTE;
+    }
+}
+
 static void check_backend(const haly_backend_info *info)
 {
     char subject[48];
+    const char *mend = NULL;
     snprintf(subject, sizeof subject, "backend %s", info->name);
     switch (info->state) {
     case HALY_BACKEND_READY:
@@ -109,11 +127,13 @@ static void check_backend(const haly_backend_info *info)
                    info->reason);
         break;
     case HALY_BACKEND_UNAVAILABLE:
-        report(VERDICT_NOTE, subject, "only if this machine has such a device: install its driver, then run this again",
-               "%s", info->reason);
+        report(judge_unavailable(info->status, &mend), subject, mend, "%s", info->reason);
         break;
     case HALY_BACKEND_REFUSED:
-        report(VERDICT_FAIL, subject, mend_refused(info->status), "%s: %s", info->path, info->reason);
+        if (strstr(info->reason, info->path) != NULL)
+            report(VERDICT_FAIL, subject, mend_refused(info->status), "%s", info->reason);
+        else
+            report(VERDICT_FAIL, subject, mend_refused(info->status), "%s: %s", info->path, info->reason);
         break;
     case HALY_BACKEND_FILTERED:
         report(VERDICT_NOTE, subject, "name it in HALYARD_BACKEND, or unset that", "%s", info->reason);
@@ -127,9 +147,41 @@ static void check_backend(const haly_backend_info *info)
     }
 }
 
+/* One name of HALYARD_BACKEND=^…, which is not an error when nobody has it. */
+static void check_left_out(const char *name, const char *const *found, size_t count)
+{
+    char mend[96];
+    for (size_t i = 0; i < count; i++)
+        if (strcasecmp(found[i], name) == 0)
+            return;
+    const char *nearest = nearest_word(name, found, count);
+    if (nearest != NULL)
+        snprintf(mend, sizeof mend, "did you mean ^%s?", nearest);
+    report(VERDICT_WARN, "HALYARD_BACKEND", nearest != NULL ? mend : "leave it away",
+           "leaves out \"%s\", which is not there anyway", name);
+}
+
+static void check_exclusions(haly_instance *instance, const char *const *found, size_t count)
+{
+    haly_param_info info = {HALY_PARAM_INFO_INIT};
+    uint32_t params = 0;
+    char names[1024], *rest = NULL;
+    if (haly_param_count(instance, &params) != HALY_OK)
+        return;
+    for (uint32_t i = 0; i < params; i++)
+        if (haly_param_info_get(instance, i, &info) == HALY_OK && strcmp(info.name, "backend") == 0)
+            break;
+    if (info.value == NULL || info.value[0] != '^')
+        return;
+    snprintf(names, sizeof names, "%s", info.value + 1);
+    for (char *name = strtok_r(names, ", \t", &rest); name != NULL; name = strtok_r(NULL, ", \t", &rest))
+        check_left_out(name, found, count);
+}
+
 void doctor_backends(haly_instance *instance)
 {
-    uint32_t count = 0, ready = 0;
+    const char *found[BACKENDS_MAX] = {0};
+    uint32_t count = 0, ready = 0, found_count = 0;
     haly_device_count(instance, &count); /* what devices show of their backends; doctor_devices() tells a failure */
     if (haly_backend_count(instance, &count) != HALY_OK)
         return;
@@ -139,7 +191,10 @@ void doctor_backends(haly_instance *instance)
             continue;
         check_backend(&info);
         ready += info.state == HALY_BACKEND_READY;
+        if (found_count < BACKENDS_MAX)
+            found[found_count++] = info.name;
     }
+    check_exclusions(instance, found, found_count);
     if (count == 0)
         report(VERDICT_FAIL, "backends", "install them beside the library, or set HALYARD_BACKEND_PATH to their folder",
                "no file libhalyard_backend_*.so was found");

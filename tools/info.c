@@ -17,7 +17,8 @@ static const struct command_help help = {
     "Shows the backends found, whether each can be used and why not, and the devices they bring.",
     "states: ready; unavailable (cannot be used here); refused (file not to be trusted, or ABI that does not fit);\n"
     "        filtered (left out by HALYARD_BACKEND); denied (left out by the administrator's policy)\n"
-    "exit status: 0 shown; 1 a variable or a named backend is wrong (the rest is shown all the same); 2 usage",
+    "exit status: 0 shown; 1 a variable or a named backend is wrong (the rest is shown all the same, but for\n"
+    "        operators); 2 usage",
     options,
     sizeof options / sizeof *options,
 };
@@ -203,8 +204,10 @@ int command_info(int argc, char **argv)
         result = info_json(instance, stdout);
     else if (show_env)
         result = info_env(instance);
-    else if (show_ops)
+    else if (show_ops && !complained) /* operators of another device than the one that was asked for would mislead */
         result = info_ops(instance);
+    else if (show_ops)
+        result = TOOL_FAILED;
     else
         result = print_all(instance);
     haly_instance_release(instance);

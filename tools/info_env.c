@@ -4,10 +4,12 @@
 
 static void print_param(const haly_param_info *info)
 {
-    printf("%s=%s\n", info->variable, info->value);
-    printf("    from     %s\n", info->source);
+    const char *refused = refused_value(info->variable);
+    printf("%s=%s\n", info->variable, refused != NULL ? refused : info->value);
+    printf("    from     %s\n", refused != NULL ? "environment, but refused: the default is in force" : info->source);
     printf("    default  %s\n", info->default_value[0] != '\0' ? info->default_value : "none");
     printf("    grammar  %s\n", info->type);
+    printf("    name     %s (for programs)\n", info->name);
     printf("    %s\n", info->help);
 }
 

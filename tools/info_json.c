@@ -209,6 +209,8 @@ static json_t *param_array(haly_instance *instance)
             add_text(object, "variable", info.variable);
             add_text(object, "value", info.value);
             add_text(object, "source", info.source);
+            if (refused_value(info.variable) != NULL)
+                add_text(object, "refused", refused_value(info.variable));
             add_text(object, "default", info.default_value);
             add_text(object, "grammar", info.type);
             add_text(object, "help", info.help);

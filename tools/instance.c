@@ -10,7 +10,29 @@
 
 enum { ATTEMPTS = 32 };
 
-/* The first variable that the message names and that is set; else HALYARD_BACKEND, whose failures speak of backends. */
+static struct {
+    char name[64];
+    char *value;
+} refused[ATTEMPTS]; /* up to the first without a value */
+
+const char *refused_value(const char *variable)
+{
+    for (int i = 0; i < ATTEMPTS && refused[i].value != NULL; i++)
+        if (strcmp(refused[i].name, variable) == 0)
+            return refused[i].value;
+    return NULL;
+}
+
+/* Remembers what it was, for those who show it. */
+static void take_out(int attempt, const char *variable)
+{
+    const char *value = getenv(variable);
+    snprintf(refused[attempt].name, sizeof refused[attempt].name, "%s", variable);
+    refused[attempt].value = value != NULL ? strdup(value) : NULL;
+    unsetenv(variable);
+}
+
+/* The first variable that the message names and that is set; else HALYARD_BACKEND, when it speaks of a backend. */
 static const char *variable_at_fault(const char *message, char name[64])
 {
     for (const char *at = strstr(message, "HALYARD_"); at != NULL; at = strstr(at + 1, "HALYARD_")) {
@@ -23,7 +45,7 @@ static const char *variable_at_fault(const char *message, char name[64])
         if (getenv(name) != NULL)
             return name;
     }
-    if (getenv("HALYARD_BACKEND") == NULL)
+    if (getenv("HALYARD_BACKEND") == NULL || strncmp(message, "backend \"", 9) != 0)
         return NULL;
     snprintf(name, 64, "HALYARD_BACKEND");
     return name;
@@ -43,7 +65,7 @@ haly_instance *instance_open_anyway(complain_fn *complain, void *user)
         complain(user, variable, &error);
         if (variable == NULL)
             return NULL;
-        unsetenv(variable);
+        take_out(attempt, variable);
     }
     return NULL;
 }

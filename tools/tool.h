@@ -84,6 +84,9 @@ int info_ops(haly_instance *instance);
 typedef void complain_fn(void *user, const char *variable, const haly_error *error);
 haly_instance *instance_open_anyway(complain_fn *complain, void *user);
 
+/* The value of a variable that was taken out so; NULL: it was not. */
+const char *refused_value(const char *variable);
+
 /* ---- the parts of `halyard doctor` ---- */
 
 enum verdict { VERDICT_OK, VERDICT_NOTE, VERDICT_WARN, VERDICT_FAIL };

@@ -42,6 +42,17 @@ denies() {
     rm "$POLICY"
 }
 
+# Once, and not as one that is in force.
+doctor_blames_the_policy() {
+    printf 'permit backend cpu\n' >"$POLICY"
+    shows "^FAIL +policy +$POLICY, line 1: .*HALY_ERR_INVALID" env HALYARD_BACKEND=cpu "$TOOL" doctor
+    [ "$(grep -c "^[a-zA-Z]* *policy " "$WORK/out")" -eq 1 ]
+    ln -sf "$WORK/absent.conf" "$POLICY"
+    shows "^FAIL +policy +cannot open the policy file $POLICY: No such file" "$TOOL" doctor
+    rm "$POLICY"
+    shows "^ok +policy +$POLICY does not exist" "$TOOL" doctor
+}
+
 file_comes_first() {
     export HALYARD_BACKEND_PATH=$BUILD/default/lib/halyard/libhalyard_backend_cpu.so
     shows '^cpu +ready +1 +[^;]*$' "$TOOL" info
@@ -100,6 +111,7 @@ check "a program needs nothing but libc" needs_libc_alone
 check "info says that the backend is built in" shows '^cpu +ready +1 .*; built in$' "$TOOL" info
 check "HALYARD_BACKEND leaves a built-in backend out" shows '^cpu +filtered +0 +left out by' env HALYARD_BACKEND=^cpu "$TOOL" info
 check "the policy file denies a built-in backend" denies
+check "doctor blames a policy file that is wrong" doctor_blames_the_policy
 check "a file that is named comes before a built-in backend" file_comes_first
 run_cts static cpu
 check "installs, and is moved" install_and_move

@@ -61,6 +61,11 @@ every_operator_is_supported() {
     ! grep -E "  no(:|$)" "$OUT"
 }
 
+no_operators_beside_an_error() {
+    exits 1 env HALYARD_BACKEND=cuda "$TOOL" info --ops
+    ! grep cpu:0 "$OUT"
+}
+
 policy_denies() {
     # The path is fixed when the library is built, so the tool can only show that nothing is denied here.
     shows "policy +.*(does not exist|is in force)" 0 "$TOOL" doctor
@@ -78,7 +83,7 @@ check "info says what HALYARD_BACKEND leaves out" shows "^template +filtered +0 
 check "info says why no device of a backend can be used" shows "^fake +unavailable +0 +device fake:0: .*48, not a power" 0 env HALYARD_BACKEND_PATH="$FAKES/bad_alignment" "$TOOL" info
 check "info says which devices are left out and why" shows "^fake +ready +1 +Fake.*left out: device fake:1: device_open" 0 env HALYARD_BACKEND_PATH="$FAKES/second_fails" "$TOOL" info
 check "info --json tells of unusable devices" json_tells_of_unusable_devices
-check "doctor tells of devices that are left out" shows "^note +backend fake +left out: device fake:1" 0 env HALYARD_BACKEND_PATH="$FAKES/second_fails" "$TOOL" doctor
+check "doctor tells of devices that are left out" shows "^note +backend fake +left out: device fake:1" 1 env HALYARD_BACKEND_PATH="$FAKES/second_fails" "$TOOL" doctor
 check "a device that can do nothing is not chosen" shows "^cpu:0 " 0 "$TOOL" info --ops
 check "doctor does not take the template for broken" shows "^note +device template:0" 0 "$TOOL" doctor
 check "info shows the device" shows "^cpu:0 " 0 "$TOOL" info
@@ -93,6 +98,14 @@ check "doctor finds this machine in order" shows "device cpu:0 +movable context:
 check "doctor tells of a misspelt variable" shows "did you mean HALYARD_BACKEND\?" 0 env HALYARD_BAKCEND=cpu "$TOOL" doctor
 check "doctor fails on a wrong variable and goes on" shows "^FAIL.*HALYARD_MEM_LIMIT" 1 env HALYARD_MEM_LIMIT=many "$TOOL" doctor
 check "doctor speaks of the policy file" policy_denies
+check "doctor says how to get a backend that is missing" shows "mend: install that backend, name its folder" 1 env HALYARD_BACKEND=cuda "$TOOL" doctor
+check "doctor tells of a name that is left out in vain" shows "^warn +HALYARD_BACKEND +leaves out .nonsense" 0 env HALYARD_BACKEND=^nonsense "$TOOL" doctor
+check "doctor fails when no device is left to choose" shows "^FAIL +devices +.*template:0: it scores 0" 1 env HALYARD_BACKEND=^cpu "$TOOL" doctor
+check "a program does not land on the template" shows "used only when its backend is named" 1 env HALYARD_BACKEND=^cpu "$BIN/vector_add"
+check "doctor takes a defect of a backend for one" shows "^FAIL +backend fake +.*48, not a power" 1 env HALYARD_BACKEND_PATH="$FAKES/bad_alignment" "$TOOL" doctor
+check "info --env shows a value that was refused" shows "^HALYARD_BACKEND=cuda$" 1 env HALYARD_BACKEND=cuda "$TOOL" info --env
+check "info --env names parameters for programs" shows "^ +name +cpu.threads" 0 "$TOOL" info --env
+check "info --ops shows no other device than the one asked for" no_operators_beside_an_error
 check "cts is handed its options" shows "^halyard-cts " 0 "$TOOL" cts --version
 check "vector_add that cannot write" exits 1 bash -c "\"$BIN/vector_add\" >/dev/full"
 check "vector_add" shows "^1023 \+ 1023 = 2046$" 0 "$BIN/vector_add"

@@ -130,6 +130,12 @@ const char *haly_status_name(haly_status status)
     return status == HALY_OK ? "HALY_OK" : "HALY_ERR";
 }
 
+/* The command's own: some variables were refused. */
+const char *refused_value(const char *variable)
+{
+    return strlen(variable) % 2 != 0 ? variable : NULL;
+}
+
 const char *haly_capability_name(uint64_t capability)
 {
     return capability != 0 && capability < 1000 ? "kernels" : NULL;
