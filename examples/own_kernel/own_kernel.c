@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Loads a compiled kernel module and launches it. Every launch is checked against the kernel's own table of arguments,
- * so a wrong argument is an error here and not a fault on the device. */
+/* Loads a compiled kernel module and launches it. Every launch is checked against the kernel's own table of arguments:
+ * how many there are, their sizes, and that addresses lie in device memory wherever that can be told. A value of the
+ * right size for an address can pass all the same. */
 #include <halyard/halyard.h>
 
 enum { COUNT = 1000 }; /* no multiple of the group size: the kernel cuts off the rest */

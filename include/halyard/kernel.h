@@ -60,10 +60,11 @@
  *   R8  HALY_LOCAL and HALY_PRIVATE together stay below 48 KiB and 64 values per item.
  *   R9  Floating point is IEEE binary32, round to nearest, subnormals kept, no contraction except through haly_mad().
  *
- * Compiling for a host: -O3 -ffp-contract=off -fno-math-errno -fno-trapping-math (the last two lose nothing here and
- * let sqrt and selects vectorise); gcc for s390x also needs -fexcess-precision=fast. -DHALY_KERNEL_SUFFIX=_avx2 is
- * added to every exported symbol, so one library can hold several builds. Each kernel exports
- * `haly_kernel_meta_<name>`, a struct haly_kernel_meta (kernel_host.h).
+ * Compiling for a host: a shared object, with flags of which the last two lose nothing here and let sqrt and selects
+ * vectorise (CMake's halyard_add_kernels() does the same); gcc for s390x also needs -fexcess-precision=fast:
+ *     cc -shared -fPIC -fvisibility=hidden -O3 -ffp-contract=off -fno-math-errno -fno-trapping-math mine.c -o mine.halo
+ * -DHALY_KERNEL_SUFFIX=_avx2 is added to every exported symbol, so one library can hold several builds. Each kernel
+ * exports `haly_kernel_meta_<name>`, a struct haly_kernel_meta (kernel_host.h).
  */
 #ifndef HALYARD_KERNEL_H
 #define HALYARD_KERNEL_H

@@ -148,6 +148,9 @@ HALY_API haly_status haly_plan_info_get(haly_plan *plan, haly_plan_info *out_inf
  * Queues the operator.                                                                                    [PLAN-002]
  * Checked before anything is queued: every address, its range, alignment to the element size, and overlaps that the
  * operator does not allow.                                                                                [PLAN-003]
+ * An address is one of this context's device memory or of pinned memory; in an ordinary context with native addresses
+ * also one that Halyard does not know, which on a processor is any of the program's: HALYARD_CPU_STRICT=1 shows there
+ * what other devices would refuse.
  * @param addresses inputs, then outputs, NULL for absent ones; address_count as in haly_plan_info.
  * @param values host values, or NULL when the plan expects none.
  * @return HALY_OK; HALY_ERR_INVALID (nothing is queued); HALY_ERR_DEVICE_OOM (workspace). Since 1.0.
