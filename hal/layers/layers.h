@@ -107,7 +107,7 @@ static inline void layers_call_stop(struct layers_call *call)
 
 /* Lets layers see how long the rest of the function takes. */
 #define LAYERS_WATCH_AS(context_, function_)                                                                           \
-    struct layers_call layers_call_ __attribute__((cleanup(layers_call_stop))) =                                       \
+    struct layers_call layers_call_ __attribute__((cleanup(layers_call_stop), unused)) =                               \
         layers_call_start((context_)->layers, (function_))
 #define LAYERS_WATCH(context_) LAYERS_WATCH_AS(context_, __func__)
 

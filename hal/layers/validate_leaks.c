@@ -20,7 +20,9 @@ struct leaks {
 
 static const char *quote(const char *name, char text[OBJECT_NAME_BYTES + 4])
 {
-    text_set(text, OBJECT_NAME_BYTES + 4, name[0] != '\0' ? " \"%s\"" : "", name);
+    text[0] = '\0';
+    if (name[0] != '\0')
+        text_set(text, OBJECT_NAME_BYTES + 4, " \"%s\"", name);
     return text;
 }
 

@@ -288,7 +288,7 @@ void memory_clear(void)
 
 void memory_forked(void)
 {
-    static struct map of_parents __attribute__((used)); /* where leak checkers find it */
+    static struct map of_parents __attribute__((used, unused)); /* where leak checkers find it */
     of_parents = memories;
     memories = (struct map){0};
 }

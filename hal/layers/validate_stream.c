@@ -253,8 +253,8 @@ static void streams_reset(void)
 /* Without freeing what a thread of the parent may have been in the middle of. */
 void streams_forked(void)
 {
-    static struct map of_parents[2] __attribute__((used)); /* where leak checkers find them */
-    static void *lists_of_parents[3] __attribute__((used));
+    static struct map of_parents[2] __attribute__((used, unused)); /* where leak checkers find them */
+    static void *lists_of_parents[3] __attribute__((used, unused));
     of_parents[0] = streams;
     of_parents[1] = native_contexts;
     lists_of_parents[0] = slots;
