@@ -176,7 +176,7 @@ void run_devices(struct world *world)
     GO(world_open_instance(world));
     GO(list_devices(world));
     STEP_OUT(device, haly_device_find, world->instance, world->scenario->backend, &device);
-    STEP_OUT(device, haly_device_find, world->instance, "memory>=1", &device);
+    STEP_OUT(device, haly_device_find, world->instance, "memory>=1B", &device);
     STEP_OUT(device, haly_device_find, world->instance, "", &device);
     STEP(haly_device_sample_get, device, &sample);
     EXPECT(HALY_ERR_NOT_FOUND, haly_device_find, world->instance, "memory>=1000TiB", &device);
