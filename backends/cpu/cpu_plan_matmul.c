@@ -14,8 +14,9 @@
 
 #define TILE_ROWS 256
 #define TILE_COLUMNS 256
-/* Below so many multiply-adds the portable kernel is done before oneDNN has looked at its arguments. */
-#define LEAST_PRODUCTS (64 * 64 * 64)
+/* Below so many multiply-adds for a row the portable kernel is done before oneDNN has looked at its arguments. The
+ * number of rows has no say: a row's bits must not depend on how many others come with it. */
+#define LEAST_PRODUCTS_OF_A_ROW (64 * 64)
 #define PRODUCTS_PER_NANOSECOND 50U
 
 struct matmul {
@@ -140,7 +141,7 @@ static haly_status finish(const struct cpu_context *context, struct cpu_plan *pl
 {
     const struct cpu_onednn_matmul *shape = &described->shape;
     const double products = (double)shape->m * (double)shape->n * (double)shape->k * (double)described->batches;
-    if (products < LEAST_PRODUCTS)
+    if ((double)shape->n * (double)shape->k < LEAST_PRODUCTS_OF_A_ROW)
         return FAIL(HALY_ERR_UNSUPPORTED, "a product this small is quicker without oneDNN");
     const haly_status loaded = cpu_onednn_load(&context->device->config, &described->onednn);
     if (loaded == HALY_ERR_UNAVAILABLE && context->device->config.onednn == CPU_AUTO)
