@@ -151,7 +151,7 @@ bool handle_is_live(const void *handle)
 
 struct place handles_made(const struct object *object)
 {
-    struct place place = {{0}};
+    struct place place = {.key = 0};
     pthread_mutex_lock(&lock);
     const struct handle *known = get(object);
     if (known != NULL)

@@ -10,6 +10,7 @@
 #include <stdbool.h>
 #include <string.h>
 
+#include "hash.h"
 #include "text.h"
 
 /* Frames of the library's own that may lie above the program's. */
@@ -53,7 +54,8 @@ void place_start(void)
 struct place place_here(void)
 {
     void *frames[OWN_FRAMES + PLACE_FRAMES];
-    struct place place = {{0}};
+    uint64_t words[OWN_FRAMES + PLACE_FRAMES] = {0};
+    struct place place = {.key = 0};
     const int count = backtrace(frames, OWN_FRAMES + PLACE_FRAMES);
     int used = 0;
     for (int i = 1; i < count && used < PLACE_FRAMES; i++) {
@@ -61,6 +63,9 @@ struct place place_here(void)
         if (used > 0 || frame < own_start || frame >= own_end)
             place.frames[used++] = frame;
     }
+    for (int i = 1; i < count; i++)
+        words[i - 1] = (uint64_t)(uintptr_t)frames[i];
+    place.key = own_end != 0 ? hash_words(place.frames, PLACE_FRAMES) : hash_words(words, OWN_FRAMES + PLACE_FRAMES);
     return place;
 }
 

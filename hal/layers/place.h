@@ -11,6 +11,7 @@
 
 struct place {
     uint64_t frames[PLACE_FRAMES]; /* return addresses, innermost first; 0 behind the last */
+    uint64_t key;                  /* tells it from other places, even where the frames are the library's own */
 };
 
 /* Prepares taking places; a second time does nothing. Any thread. */

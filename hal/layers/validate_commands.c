@@ -25,7 +25,7 @@ static void check_replay(struct pass *pass, const void *address)
     if (pass->note == NULL || pass->note->memory_moment == 0 ||
         !memory_was_freed(address, pass->note->memory_moment, how, sizeof how))
         return;
-    const uint64_t key[] = {(uint64_t)(uintptr_t)address, hash_text(pass->touch.what), pass->touch.place.frames[0],
+    const uint64_t key[] = {(uint64_t)(uintptr_t)address, hash_text(pass->touch.what), pass->touch.place.key,
                             pass->note->memory_moment};
     findings_add(pass->findings, HALY_LOG_ERROR, hash_words(key, sizeof key / sizeof *key),
                  "graph: %s at %p, replayed at %s: the memory %s", pass->touch.what, address,

@@ -114,8 +114,7 @@ static const char *touch_text(const struct touch *touch, char text[TOUCH_TEXT])
 
 static uint64_t key_of(const struct touch *a, const struct touch *b, enum region_relation relation)
 {
-    const uint64_t words[] = {hash_text(a->what), hash_text(b->what), hash_words(a->place.frames, PLACE_FRAMES),
-                              hash_words(b->place.frames, PLACE_FRAMES),
+    const uint64_t words[] = {hash_text(a->what), hash_text(b->what), a->place.key, b->place.key,
                               (uint64_t)relation << 2 | (uint64_t)a->is_write << 1 | b->is_write};
     return hash_words(words, sizeof words / sizeof *words);
 }
