@@ -69,9 +69,9 @@ static uint64_t calibrate(const struct arm *arm)
     }
 }
 
-static double per_operation(const struct arm *arm, uint64_t count)
+static double per_part(const struct arm *arm, uint64_t count, uint64_t parts)
 {
-    return (double)arm->run(arm->state, count) / (double)count;
+    return (double)arm->run(arm->state, count) / (double)(count * (parts != 0 ? parts : 1));
 }
 
 static void print_values(const double values[ROUNDS], uint64_t bytes)
@@ -103,8 +103,8 @@ int pair_run(const struct pair *pair)
     const uint64_t our_count = pair->count != 0 ? pair->count : calibrate(&pair->ours);
     const uint64_t peer_count = pair->count != 0 ? pair->count : calibrate(&pair->peer);
     for (int i = 0; i < ROUNDS; i++) {
-        ours[i] = per_operation(&pair->ours, our_count);
-        peer[i] = per_operation(&pair->peer, peer_count);
+        ours[i] = per_part(&pair->ours, our_count, pair->parts);
+        peer[i] = per_part(&pair->peer, peer_count, pair->parts);
         ratios[i] = ours[i] / peer[i];
     }
     sort(ours);

@@ -22,6 +22,7 @@ struct pair {
     uint64_t count; /* operations a round; 0: as many as take about two milliseconds */
     double goal;    /* the ratio of times should be at most this; 0: no goal is set */
     uint64_t bytes; /* moved by one operation: figures are GB/s then, else nanoseconds */
+    uint64_t parts; /* of one operation, each of which is to be told: nodes of a graph; 0: it has none */
 };
 
 #define ROUNDS 21

@@ -7,7 +7,6 @@
 
 struct ggml_peer {
     char name[64];
-    uint32_t nodes;
     void *backend, *plan;
 };
 
