@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: Apache-2.0
 # The failure sweeps, shortened: one or two failures of each group of calls, one at each place of a step, in all scenarios.
-# A minute and a half on two cores. ci/long plants all of them.
+# Half a minute on two cores. `ci/long long_sweep` plants all of them.
 # shellcheck source=ci/lib.sh
 . "$(dirname "${BASH_SOURCE[0]}")/../lib.sh"
 
