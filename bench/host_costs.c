@@ -302,8 +302,8 @@ static int run_against_opencl(int csv)
 
 static int run_graphs(int csv, const char *ggml_folder)
 {
-    static const char *const names[4] = {"replay 1 empty launch, beside eager", "replay 10, per node",
-                                         "replay 100, per node", "replay 1000, per node"};
+    static const char *const names[4] = {"replay 1 empty launch", "replay 10, per node", "replay 100, per node",
+                                         "replay 1000, per node"};
     struct replay additions = {ours.additions, NODES}, launches[4];
     struct ggml_peer ggml;
     char why[256];

@@ -106,7 +106,7 @@ def plain_table(rows):
 
 # ---- charts ----
 
-WIDTH, LABELS, ROW, TOP = 920, 470, 24, 46
+WIDTH, LABELS, ROW, TOP = 980, 530, 24, 46
 LEAST, MOST = 0.01, 4.0
 
 
@@ -127,13 +127,14 @@ def chart(title, rows):
                      f'<text x="{place(mark):.0f}" y="{TOP - 8}" text-anchor="middle" fill="#555555">{mark}</text>')
     for i, row in enumerate(rows):
         y, end = TOP + ROW * i, place(float(row["ratio"]))
+        goal = place(float(row["goal"])) if row["goal"] else 0
+        figure = goal + 6 if end - 2 < goal < end + 44 else end + 6  # beside the goal's mark, not on it
         colour = {"yes": "#2a7f62", "no": "#c2571a", "": "#6c7a89"}[row["met"]]
         label = f"{row['what']}, beside {row['peer']}"
         parts.append(f'<text x="{LABELS - 8}" y="{y + 16}" text-anchor="end">{html.escape(label)}</text>'
                      f'<rect x="{LABELS}" y="{y + 4}" width="{end - LABELS:.1f}" height="{ROW - 9}" fill="{colour}"/>'
-                     f'<text x="{end + 6:.1f}" y="{y + 16}">{row["ratio"]}</text>')
+                     f'<text x="{figure:.1f}" y="{y + 16}">{row["ratio"]}</text>')
         if row["goal"]:
-            goal = place(float(row["goal"]))
             parts.append(f'<line x1="{goal:.1f}" x2="{goal:.1f}" y1="{y + 1}" y2="{y + ROW - 2}" stroke="#000000" '
                          f'stroke-width="2"/>')
     return "\n".join(parts) + "\n</svg>\n"
