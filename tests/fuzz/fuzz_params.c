@@ -81,6 +81,10 @@ static void free_settings(struct settings *settings)
 #define SELECTED BLANKS "[A-Za-z0-9_]{1,32}" BLANKS
 static const char selection_grammar[] = "^(\\^?" SELECTED "(," SELECTED ")*)?$";
 static const char search_grammar[] = "^(/[^:]*(:/[^:]*)*)?$";
+static const char trace_file_grammar[] = "^([^%]|%[pi])*$";
+#define LAYER(name) BLANKS name BLANKS
+static const char layers_grammar[] =
+    "^(" LAYER("validate") "(," LAYER("trace") ")?|" LAYER("trace") "(," LAYER("validate") ")?)$";
 static const char size_grammar[] = "^(0+|[0-9]+(B|KiB|MiB|GiB|TiB))$";
 
 static bool is_selection(const char *value)
@@ -155,6 +159,12 @@ static bool follows_grammar(const char *name, const char *value)
         return selector_parse(value, &selector, why, sizeof why);
     if (strcmp(name, "log") == 0)
         return is_level(value);
+    if (strcmp(name, "layers") == 0)
+        return fuzz_matches(layers_grammar, value);
+    if (strcmp(name, "validate") == 0)
+        return strcmp(value, "report") == 0 || strcmp(value, "fail") == 0;
+    if (strcmp(name, "trace_file") == 0)
+        return fuzz_matches(trace_file_grammar, value);
     if (!fuzz_matches(size_grammar, value) || !fuzz_number(value, &bytes))
         return false;
     return strcmp(name, "mem_limit") != 0 || bytes == 0 || bytes >= 2U << 20;
@@ -197,16 +207,16 @@ static const char *given_value(const struct settings *settings, const char *name
 /* Whether the core's own parameters can be made of these settings. */
 static bool are_acceptable(const struct settings *settings)
 {
-    static const char *const core[][2] = {{"backend", "HALYARD_BACKEND"},     {"backend_path", "HALYARD_BACKEND_PATH"},
-                                          {"device", "HALYARD_DEVICE"},       {"log", "HALYARD_LOG"},
-                                          {"mem_limit", "HALYARD_MEM_LIMIT"}, {"window", "HALYARD_WINDOW"},
-                                          {"layers", "HALYARD_LAYERS"},       {"validate", "HALYARD_VALIDATE"}};
+    static const char *const core[][2] = {
+        {"backend", "HALYARD_BACKEND"}, {"backend_path", "HALYARD_BACKEND_PATH"}, {"device", "HALYARD_DEVICE"},
+        {"log", "HALYARD_LOG"},         {"mem_limit", "HALYARD_MEM_LIMIT"},       {"window", "HALYARD_WINDOW"},
+        {"layers", "HALYARD_LAYERS"},   {"validate", "HALYARD_VALIDATE"},         {"trace_file", "HALYARD_TRACE_FILE"}};
     for (size_t i = 0; i < settings->program_count; i++) {
         const char *name = settings->program[i].name;
         if (value_of(settings->program, i, name) != NULL)
             return false;
         if (strchr(name, '.') == NULL &&
-            !fuzz_matches("^(backend|backend_path|device|log|mem_limit|window|layers|validate)$", name))
+            !fuzz_matches("^(backend|backend_path|device|log|mem_limit|window|layers|validate|trace_file)$", name))
             return false;
     }
     for (size_t i = 0; i < sizeof core / sizeof core[0]; i++) {
