@@ -78,7 +78,7 @@ def processor():
 def machine(options):
     compiler = re.search(r"CMAKE_C_COMPILER:\w+=(.*)", (options.bin.parent / "CMakeCache.txt").read_text())[1]
     version = output_of([compiler, "--version"]).splitlines()[0]
-    commit = output_of(["git", "-C", ROOT, "rev-parse", "--short", "HEAD"]).strip()
+    commit = output_of(["git", "-C", ROOT, "describe", "--always", "--dirty=, with changes"]).strip()
     return (f"{datetime.date.today()}, commit {commit}; {os.cpu_count()} virtual cores of {processor()}, "
             f"Linux {platform.release().split('-')[0]}, {version}")
 
