@@ -109,8 +109,8 @@ count() {
 show_failures() {
     local results=$1 log=$2
     awk -F'\t' '$1 == "fail" {printf "   failed: %s%s\n", $3, ($4 == "" ? "" : ": " $4)}' "$results" | head -40
-    say "   the end of $log:"
-    tail -n 25 "$log" | sed 's/^/   | /'
+    say "   what the first of them wrote last in $log, or how it ended:"
+    awk '/^\[fail\]/ {exit} {print}' "$log" | tail -n 25 | cut -c 1-400 | sed 's/^/   | /'
 }
 
 # run_step NAME LIMIT_SECONDS: runs ci/steps/NAME.sh in a process of its own, so that nothing it does ends the others.

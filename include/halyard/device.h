@@ -13,8 +13,9 @@
  *     size       = "0" | number with B, KiB, MiB, GiB or TiB right behind it
  *
  * Texts take = and != only, ASCII case does not count in them, and `*` matches any run; memory takes a size, index,
- * compute_units, package and die a number. All conditions must hold. Among the devices left the best score wins, cpu
- * last; a device that scores 0 is taken only when HALYARD_BACKEND or the selector names its backend.
+ * compute_units, package and die a number. All conditions must hold. A value has at most 127 bytes, a selector 16
+ * conditions. Among the devices left the best score wins, cpu last; a device that scores 0 is taken only when
+ * HALYARD_BACKEND or the selector names its backend.
  */
 #ifndef HALYARD_DEVICE_H
 #define HALYARD_DEVICE_H

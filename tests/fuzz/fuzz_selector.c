@@ -122,14 +122,19 @@ static bool is_condition_in_range(char *condition)
     return !is_number_field(condition) || fuzz_number(value, &number);
 }
 
-static bool follows_grammar(const char *text)
+/* What stands behind the name in the short form, its colon included; NULL where nothing does. */
+static bool is_index_in_range(const char *index)
 {
     uint64_t number;
+    return index == NULL || (strspn(index + 1, "0123456789") < SELECTOR_TEXT_BYTES && fuzz_number(index + 1, &number));
+}
+
+static bool follows_grammar(const char *text)
+{
     if (fuzz_matches(grammar_auto, text))
         return true;
     if (strpbrk(text, "=!<>") == NULL)
-        return fuzz_matches(grammar_short, text) &&
-               (strchr(text, ':') == NULL || fuzz_number(strchr(text, ':') + 1, &number));
+        return fuzz_matches(grammar_short, text) && is_index_in_range(strchr(text, ':'));
     if (!fuzz_matches(grammar_conditions, text))
         return false;
     char *copy = fuzz_text(text, strlen(text)), *rest = copy;
