@@ -190,11 +190,10 @@ same_number_of_tests() {
     [ "$plain" -eq "$sanitized" ] && [ "$plain" -gt 0 ]
 }
 
-# run_sanitized PRESET: builds with sanitizers and runs what the plain build ran. A finding ends the program, so it is a
-# failure of the test that made it. Suppressions are for foreign libraries only, each with its reason.
-run_sanitized() {
-    local preset=$1 address thread
-    check "$preset builds everything without a warning" configure_and_build "$preset"
+# sanitizer_options: a finding ends the program, so it is a failure of the test that made it. Suppressions are for foreign
+# libraries only, each with its reason.
+sanitizer_options() {
+    local address thread
     address=detect_leaks=1:strict_string_checks=1:detect_stack_use_after_return=1:check_initialization_order=1
     # Tests fork with threads alive on purpose, and the children start threads of their own. A process that ends with
     # threads alive would sleep for a second to let them race: one case in two does, and a tenth shows as much.
@@ -203,7 +202,25 @@ run_sanitized() {
     export LSAN_OPTIONS=use_tls=0:suppressions=$ROOT/ci/suppressions/lsan.supp:print_suppressions=0
     export UBSAN_OPTIONS=print_stacktrace=1:halt_on_error=1:suppressions=$ROOT/ci/suppressions/ubsan.supp
     export TSAN_OPTIONS=$thread:suppressions=$ROOT/ci/suppressions/tsan.supp
+}
+
+# run_sanitized PRESET: builds with sanitizers and runs what the plain build ran.
+run_sanitized() {
+    local preset=$1
+    check "$preset builds everything without a warning" configure_and_build "$preset"
+    sanitizer_options
     run_ctest "$preset"
     run_cts "$preset" cpu --timeout 240
     check "$preset ran as many tests as the plain build" same_number_of_tests "$preset"
+}
+
+# run_processes PRESET RUNS [option of run_scenarios.py…]: every scenario of tests/process, at least RUNS runs in all.
+run_processes() {
+    local preset=$1 runs=$2 table=$LOGS/processes-$1.txt
+    shift 2
+    python3 "$ROOT/tests/process/run_scenarios.py" "$BUILD/$preset/tests/process" --runs "$runs" --jobs "$JOBS" "$@" \
+        >"$table" || true
+    tail -n 1 "$table"
+    sed -i "/^total\t/d; s/\t/\t$preset: /" "$table"
+    record_table "$table"
 }

@@ -189,13 +189,21 @@ static inline bool is_at_rest(haly_stream *stream)
            atomic_load_explicit(&timeline->failed, memory_order_acquire) == 0;
 }
 
+/* The timeline is kept: another thread may release the stream meanwhile. */
 static haly_status wait_until_idle(haly_stream *stream, uint64_t deadline)
 {
     TRY(stream_refuse_in_capture(stream, "waiting for the stream"));
-    TRY(timeline_wait(stream->timeline, timeline_submitted(stream->timeline), deadline));
-    if (stream_is_layered(stream))
-        layers_host_saw(stream->timeline);
-    return timeline_status(stream->timeline, UINT64_MAX);
+    struct timeline *timeline = stream->timeline;
+    const bool is_layered = stream_is_layered(stream);
+    timeline_retain(timeline);
+    haly_status status = timeline_wait(timeline, timeline_submitted(timeline), deadline);
+    if (status == HALY_OK) {
+        if (is_layered)
+            layers_host_saw(timeline);
+        status = timeline_status(timeline, UINT64_MAX);
+    }
+    timeline_release(timeline);
+    return status;
 }
 
 APART static haly_status sync_busy(const char *function, haly_stream *stream, uint64_t deadline)

@@ -300,6 +300,7 @@ static haly_status stream_wait(void *stream, uint64_t sequence, uint64_t deadlin
 {
     struct manual_stream *manual = ((struct stream_block *)stream)->stream;
     manual->control.vain_waits += sequence > manual->control.latest;
+    manual->control.waits++;
     return wait_until(manual, sequence, deadline);
 }
 

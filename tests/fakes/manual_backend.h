@@ -25,6 +25,7 @@ struct manual_control {
     _Atomic uint64_t vain_waits;    /* waits for commands that were never given to it */
     _Atomic uint32_t hold_submit;   /* while set, submit does not come back */
     _Atomic uint32_t held;          /* submits inside that */
+    _Atomic uint64_t waits;         /* that threads have begun in the backend */
     _Atomic uint32_t is_destroyed;  /* what tests see of it stays readable */
 };
 

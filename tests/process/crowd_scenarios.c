@@ -190,6 +190,6 @@ static int a_crowd_uses_everything_at_once(const char *backend)
 }
 
 const struct scenario crowd_scenarios[] = {
-    {"a_crowd_uses_everything_at_once", a_crowd_uses_everything_at_once, true, true},
-    {NULL, NULL, false, false},
+    {"a_crowd_uses_everything_at_once", a_crowd_uses_everything_at_once, ON_BOTH},
+    {NULL, NULL, 0},
 };

@@ -193,6 +193,7 @@ static int and_the_child_begins_with_many_threads(const char *backend)
     snprintf(name, sizeof name, "%s", backend);
     work_open(&shared, backend);
     EXPECT_OK(work_queue(&shared, 3));
+    work_finish(&shared);
     const pid_t child = fork_child();
     if (child == 0) {
         pthread_t threads[THREADS];
@@ -203,6 +204,7 @@ static int and_the_child_begins_with_many_threads(const char *backend)
         return 0;
     }
     scenario_join_child(child);
+    EXPECT_OK(work_queue(&shared, 3));
     work_finish(&shared);
     work_close(&shared);
     return 0;
@@ -226,13 +228,14 @@ static int to_run_another_program(const char *backend)
 }
 
 const struct scenario fork_scenarios[] = {
-    {"fork_before_the_library_is_used", before_the_library_is_used, true, true},
-    {"fork_after_the_library_was_used", after_the_library_was_used, true, true},
-    {"fork_with_work_in_the_queue", with_work_in_the_queue, true, true},
-    {"fork_in_a_log_callback", in_a_log_callback, true, true},
-    {"fork_in_a_host_call", in_a_host_call, true, true},
-    {"fork_while_threads_are_in_the_library", while_threads_are_in_the_library, true, true},
-    {"fork_and_the_child_begins_with_many_threads", and_the_child_begins_with_many_threads, true, true},
-    {"fork_to_run_another_program", to_run_another_program, true, true},
-    {NULL, NULL, false, false},
+    {"fork_before_the_library_is_used", before_the_library_is_used, ON_BOTH},
+    {"fork_after_the_library_was_used", after_the_library_was_used, ON_BOTH | FORKS_AMONG_THREADS},
+    {"fork_with_work_in_the_queue", with_work_in_the_queue, ON_BOTH | FORKS_AMONG_THREADS},
+    {"fork_in_a_log_callback", in_a_log_callback, ON_BOTH},
+    {"fork_in_a_host_call", in_a_host_call, ON_BOTH},
+    {"fork_while_threads_are_in_the_library", while_threads_are_in_the_library, ON_BOTH | FORKS_AMONG_THREADS},
+    {"fork_and_the_child_begins_with_many_threads", and_the_child_begins_with_many_threads,
+     ON_BOTH | FORKS_AMONG_THREADS},
+    {"fork_to_run_another_program", to_run_another_program, ON_BOTH},
+    {NULL, NULL, 0},
 };

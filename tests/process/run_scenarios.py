@@ -5,8 +5,8 @@
 run_scenarios.py FOLDER --runs N [--jobs J] [--seconds S] [--timeout T] [--only TEXT]
 
 FOLDER holds process_scenarios and process_unload. At least N runs are spread over all scenarios, each scenario as often as
-every other. For each it prints a line "verdict<TAB>name<TAB>reason", verdict pass or fail; what a failed run wrote goes to
-standard error. A run is clean when it ends by itself with exit status 0 within the time limit; a sanitizer's finding ends a
+every other. For each it prints a line "verdict<TAB>name<TAB>reason", verdict pass, fail or, for one that this build cannot run, skip;
+what a failed run wrote goes to standard error. A run is clean when it ends by itself with exit status 0 within the time limit; a sanitizer's finding ends a
 run otherwise. Exit status 1 when a run was not clean.
 """
 import argparse
@@ -29,13 +29,14 @@ def parse_arguments():
 
 
 def all_commands(arguments):
-    """Name and command of each scenario on each backend that it knows."""
+    """Name and command of each scenario on each backend that it knows; a text for one that cannot be run."""
     program = os.path.join(arguments.folder, "process_scenarios")
     listing = subprocess.run([program, "--list"], check=True, stdout=subprocess.PIPE, text=True).stdout
     commands = {}
     for line in listing.splitlines():
-        name, backend = line.split()
-        commands[f"{name.replace('_', ' ')} ({backend})"] = [program, name, backend, str(arguments.seconds)]
+        name, backend, *obstacle = line.split(maxsplit=2)
+        commands[f"{name.replace('_', ' ')} ({backend})"] = (
+            obstacle[0] if obstacle else [program, name, backend, str(arguments.seconds)])
     for backend in ("cpu", "manual"):
         commands[f"a library is closed while libhalyard works ({backend})"] = [
             os.path.join(arguments.folder, "process_unload"), backend]
@@ -71,6 +72,8 @@ def report(name, results):
 def main():
     arguments = parse_arguments()
     commands = all_commands(arguments)
+    for name in [name for name, command in commands.items() if isinstance(command, str)]:
+        print(f"skip\t{name}\t{commands.pop(name)}")
     if not commands:
         sys.exit("no such scenario")
     each = -(-arguments.runs // len(commands))

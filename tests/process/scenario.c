@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* process_scenarios --list: a line "NAME BACKEND" for each; process_scenarios NAME BACKEND [SECONDS]: runs one. */
+/* process_scenarios --list: a line "NAME BACKEND" for each, or "NAME BACKEND REASON" when it cannot be run here;
+ * process_scenarios NAME BACKEND [SECONDS]: runs one. */
 #define _GNU_SOURCE
 #include "scenario.h"
 
@@ -41,14 +42,30 @@ void scenario_sleep(uint64_t nanoseconds)
     nanosleep(&time, NULL);
 }
 
+/* Why this build cannot run it: a blank and the reason; "" when it can. */
+static const char *obstacle(const struct scenario *scenario)
+{
+#ifdef __SANITIZE_ADDRESS__
+    if ((scenario->flags & FORKS_AMONG_THREADS) != 0)
+        return " AddressSanitizer's allocator keeps its locks in the child of a fork";
+#elif defined(__SANITIZE_THREAD__)
+    if ((scenario->flags & FORKS_AMONG_THREADS) != 0)
+        return " ThreadSanitizer takes a child's new thread for one of its parent's";
+    if ((scenario->flags & JOINS_THE_MAIN_THREAD) != 0)
+        return " ThreadSanitizer does not know the main thread when it is joined";
+#endif
+    (void)scenario;
+    return "";
+}
+
 static int list_all(void)
 {
     for (int i = 0; i < LISTS; i++)
         for (const struct scenario *scenario = lists[i]; scenario->name != NULL; scenario++) {
-            if (scenario->on_cpu)
-                printf("%s cpu\n", scenario->name);
-            if (scenario->on_manual)
-                printf("%s manual\n", scenario->name);
+            if ((scenario->flags & ON_CPU) != 0)
+                printf("%s cpu%s\n", scenario->name, obstacle(scenario));
+            if ((scenario->flags & ON_MANUAL) != 0)
+                printf("%s manual%s\n", scenario->name, obstacle(scenario));
         }
     return 0;
 }

@@ -8,10 +8,19 @@
 
 #include "work.h"
 
+enum {
+    ON_CPU = 1,
+    ON_MANUAL = 2,
+    ON_BOTH = 3,
+    /* What the sanitizers' own runtimes, those of gcc 12, do not bear. */
+    FORKS_AMONG_THREADS = 4, /* threads may be in an allocation, and the child starts some of its own */
+    JOINS_THE_MAIN_THREAD = 8
+};
+
 struct scenario {
     const char *name;                /* a sentence with underscores; NULL ends a list */
     int (*run)(const char *backend); /* what main returns */
-    bool on_cpu, on_manual;
+    int flags;                       /* ON_… */
 };
 
 extern const struct scenario fork_scenarios[], exit_scenarios[], wait_scenarios[], crowd_scenarios[];

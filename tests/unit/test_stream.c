@@ -427,6 +427,30 @@ static void releasing_a_busy_stream_and_context_never_waits_and_work_goes_on(voi
     assert_int_equal(calls, 1);
 }
 
+static void a_stream_may_be_released_while_another_thread_waits_for_it(void **state)
+{
+    (void)state;
+    for (int round = 0; round < 20; round++) {
+        struct fixture f;
+        pthread_t waiter;
+        void *result = NULL;
+        const uint8_t byte = 1;
+        open_fixture(&f, CAPS_ALL);
+        struct manual_control *control = f.control;
+        void *device = device_memory(&f, 64);
+        control->allowed = 0;
+        assert_int_equal(haly_fill(f.stream, device, &byte, 1, 64), HALY_OK);
+        assert_int_equal(pthread_create(&waiter, NULL, sync_for_ever, f.stream), 0);
+        while (control->waits == 0)
+            usleep(100);
+        haly_stream_release(f.stream);
+        control->allowed = UINT64_MAX;
+        assert_int_equal(pthread_join(waiter, &result), 0);
+        assert_int_equal((uintptr_t)result, HALY_OK);
+        close_fixture(&f);
+    }
+}
+
 static void freed_memory_waits_for_the_work_that_uses_it(void **state)
 {
     (void)state;
@@ -528,6 +552,7 @@ int main(void)
         cmocka_unit_test(a_refused_deferred_command_fails_its_stream),
         cmocka_unit_test(abandoning_a_hung_device_wakes_every_waiter),
         cmocka_unit_test(releasing_a_busy_stream_and_context_never_waits_and_work_goes_on),
+        cmocka_unit_test(a_stream_may_be_released_while_another_thread_waits_for_it),
         cmocka_unit_test(freed_memory_waits_for_the_work_that_uses_it),
         cmocka_unit_test(a_graph_replays_what_was_captured),
         cmocka_unit_test(a_refused_wait_is_no_dependency),
