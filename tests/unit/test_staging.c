@@ -61,6 +61,17 @@ static void a_fault_of_the_context_in_a_copy_is_told_as_one(void **state)
     close_fixture(&f);
 }
 
+/* The staging stream, which the service thread makes, once it has accepted so many commands. */
+static struct manual_control *staging_of(struct fixture *f, uint64_t commands)
+{
+    struct manual_device *device = device_of(f->context);
+    for (int i = 0; i < 20000 && (device->latest == f->other_control || device->latest->submitted < commands); i++)
+        usleep(1000);
+    assert_ptr_not_equal(device->latest, f->other_control);
+    assert_int_equal(device->latest->submitted, commands);
+    return device->latest;
+}
+
 /* Its second half is still on its way when the first has failed. */
 static void a_failed_copy_has_not_finished_while_a_part_of_it_is_on_its_way(void **state)
 {
@@ -74,9 +85,10 @@ static void a_failed_copy_has_not_finished_while_a_part_of_it_is_on_its_way(void
     device->fail_new_stream = HALY_SCOPE_STREAM;
     device->allow_new_stream = 1;
     assert_int_equal(haly_copy(f.stream, out, memory, SIZE), HALY_OK);
-    assert_int_equal(haly_stream_sync(f.stream, 100 * MILLISECOND), HALY_TIMEOUT);
-    struct manual_control *staging = device->latest;
-    assert_ptr_not_equal(staging, f.other_control);
+    struct manual_control *staging = staging_of(&f, 2);
+    for (int i = 0; i < 20000 && staging->completed == 0; i++)
+        usleep(1000);
+    assert_int_equal(haly_stream_sync(f.stream, 5 * MILLISECOND), HALY_TIMEOUT);
     assert_int_equal(staging->completed, 1);
     assert_int_equal(staging->is_destroyed, 0);
     staging->allowed = UINT64_MAX;
@@ -136,9 +148,8 @@ static void a_copy_from_a_context_that_is_given_up_fails_alone(void **state)
     struct manual_device *device = device_of(f.context);
     device->allow_new_stream = 0;
     assert_int_equal(haly_copy(f.stream, here, there, 64), HALY_OK);
-    assert_int_equal(haly_stream_sync(f.stream, 100 * MILLISECOND), HALY_TIMEOUT);
-    struct manual_control *staging = device->latest;
-    assert_int_equal(staging->submitted, 1);
+    struct manual_control *staging = staging_of(&f, 1);
+    assert_int_equal(haly_stream_sync(f.stream, 5 * MILLISECOND), HALY_TIMEOUT);
     assert_int_equal(haly_context_abandon(second), HALY_OK);
     assert_int_equal(haly_stream_sync(f.stream, 20ULL * SECOND), HALY_ERR_ABANDONED);
     assert_int_equal(last_error().scope, HALY_SCOPE_STREAM);
