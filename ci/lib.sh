@@ -108,9 +108,9 @@ count() {
 
 show_failures() {
     local results=$1 log=$2
-    awk -F'\t' '$1 == "fail" {printf "   failed: %s%s\n", $3, ($4 == "" ? "" : ": " $4)}' "$results" | head -40
+    awk -F'\t' '$1 == "fail" && ++n <= 40 {printf "   failed: %s%s\n", $3, ($4 == "" ? "" : ": " $4)}' "$results"
     say "   what the first of them wrote last in $log, or how it ended:"
-    awk '/^\[fail\]/ {exit} {print}' "$log" | tail -n 25 | cut -c 1-400 | sed 's/^/   | /'
+    sed '/^\[fail\]/,$d' "$log" | tail -n 25 | cut -c 1-400 | sed 's/^/   | /'
 }
 
 # run_step NAME LIMIT_SECONDS: runs ci/steps/NAME.sh in a process of its own, so that nothing it does ends the others.
@@ -132,7 +132,7 @@ run_step() {
     fi
     printf '%5d passed %3d failed %3d skipped %5d s\n' "$(count pass "$results")" "$(count fail "$results")" \
         "$(count skip "$results")" "$((SECONDS - start))"
-    awk -F'\t' '$1 == "skip" {printf "   skipped: %s: %s\n", $3, $4}' "$results" | sort | uniq | head -20
+    awk -F'\t' '$1 == "skip" {printf "   skipped: %s: %s\n", $3, $4}' "$results" | sort -u | sed -n '1,20p'
     if [ "$(count fail "$results")" -ne 0 ]; then
         show_failures "$results" "$log"
     fi
