@@ -202,10 +202,13 @@ static haly_status read_file(const struct policy *policy, int file, char **out_t
 static haly_status load(struct policy *policy)
 {
     const int file = open(policy->path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
-    const int error = file < 0 ? errno : 0;
+    int error = file < 0 ? errno : 0;
     struct stat link; /* one that leads nowhere is a policy that cannot be read */
-    if ((error == ENOENT || error == ENOTDIR) && lstat(policy->path, &link) != 0 && errno == error)
-        return HALY_OK;
+    if ((error == ENOENT || error == ENOTDIR) && lstat(policy->path, &link) != 0) {
+        if (errno == ENOENT || errno == ENOTDIR)
+            return HALY_OK;
+        error = errno;
+    }
     if (file < 0)
         return FAIL_ERRNO(error, "cannot open the policy file %s: %s", policy->path, strerror(error));
     char *text = NULL;
