@@ -146,9 +146,11 @@ bool timeline_has_finished(struct timeline *timeline, uint64_t sequence)
     return timeline_event_has_finished(timeline, sequence, NULL);
 }
 
+/* A failure reaches whom it concerns, even where the work was done all the same. */
 static haly_status wait_for_backend(struct timeline *timeline, uint64_t sequence, void *event, uint64_t deadline)
 {
     const haly_backend_table *backend = timeline->context->backend;
+    const uint64_t serial = error_serial();
     void *block = reader_enter(timeline);
     if (block == NULL)
         return HALY_OK;
@@ -156,8 +158,15 @@ static haly_status wait_for_backend(struct timeline *timeline, uint64_t sequence
         event != NULL ? backend->event_wait(event, deadline) : backend->stream_wait(block, sequence, deadline);
     if (status == HALY_OK)
         timeline_complete(timeline, sequence);
+    else if (status != HALY_TIMEOUT)
+        backend_refused(timeline, serial, status);
     reader_leave(timeline);
     return status;
+}
+
+static bool concerns_the_call_alone(haly_status status)
+{
+    return status == HALY_TIMEOUT || error_detail()->scope == HALY_SCOPE_CALL;
 }
 
 haly_status timeline_event_wait(struct timeline *timeline, uint64_t sequence, void *event, uint64_t deadline)
@@ -172,17 +181,17 @@ haly_status timeline_event_wait(struct timeline *timeline, uint64_t sequence, vo
         const uint64_t left = process_remaining(moment);
         const uint64_t slice = left < WAIT_SLICE ? left : WAIT_SLICE;
         haly_status status = HALY_TIMEOUT;
-        const uint64_t serial = error_serial();
         if (sequence > atomic_load_explicit(&timeline->issued, memory_order_acquire))
             service_wait(context, timeline, sequence, slice);
         else if (timeline_is_known_finished(timeline, sequence))
             return HALY_OK; /* what the service has executed counts as issued, but the backend never got it */
         else
             status = wait_for_backend(timeline, sequence, event, slice);
-        if (status == HALY_OK || timeline_event_has_finished(timeline, sequence, event))
+        if (status == HALY_OK ||
+            (concerns_the_call_alone(status) && timeline_event_has_finished(timeline, sequence, event)))
             return HALY_OK;
         if (status != HALY_TIMEOUT)
-            return backend_refused(timeline, serial, status);
+            return status;
         if (left == 0)
             return HALY_TIMEOUT;
         if (process_is_shutting_down())

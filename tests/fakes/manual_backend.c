@@ -260,17 +260,17 @@ static void pump(struct manual_stream *stream)
     }
 }
 
-static haly_status answer_failure(const struct manual_stream *stream)
+static haly_status answer_failure(uint32_t scope)
 {
-    return core->fail(HALY_ERR_DEVICE_FAULT, (haly_error_scope)stream->control.answer_scope, HALY_RECOVER_RECREATE, 720,
-                      "planted answer", "the device does not answer");
+    return core->fail(HALY_ERR_DEVICE_FAULT, (haly_error_scope)scope, HALY_RECOVER_RECREATE, 720, "planted answer",
+                      "the device does not answer");
 }
 
 static haly_status stream_query(void *stream, uint64_t *out_completed)
 {
     struct manual_stream *manual = ((struct stream_block *)stream)->stream;
     if (manual->control.answer_scope != 0)
-        return answer_failure(manual);
+        return answer_failure(manual->control.answer_scope);
     pthread_mutex_lock(&lock);
     pump(manual);
     *out_completed = manual->control.completed;
@@ -281,9 +281,14 @@ static haly_status stream_query(void *stream, uint64_t *out_completed)
 static haly_status wait_until(struct manual_stream *stream, uint64_t sequence, uint64_t deadline)
 {
     const int64_t start = now();
+    const uint32_t failure = atomic_exchange(&stream->control.fail_wait, 0);
+    if (failure != 0) {
+        stream->control.allowed = UINT64_MAX;
+        return answer_failure(failure - 1);
+    }
     for (;;) {
         if (stream->control.answer_scope != 0)
-            return answer_failure(stream);
+            return answer_failure(stream->control.answer_scope);
         pthread_mutex_lock(&lock);
         pump(stream);
         const int is_done = stream->control.completed >= sequence;

@@ -17,6 +17,7 @@ struct manual_control {
     _Atomic uint32_t fail_scope;    /* haly_error_scope of that failure */
     _Atomic uint32_t fail_recovery; /* its haly_error_recovery; RECREATE at first */
     _Atomic uint32_t answer_scope;  /* not 0: asking and waiting fail with this haly_error_scope */
+    _Atomic uint32_t fail_wait;     /* not 0: the next wait lets all run and fails, its haly_error_scope is one less */
     _Atomic uint64_t refuse_after;  /* submit accepts this many records more, then fails; UINT64_MAX at first */
     _Atomic uint32_t refuse_scope;  /* haly_error_scope of that failure */
     _Atomic uint64_t submitted;     /* records accepted */

@@ -1,10 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The count, and the table of places that calls came from. */
+#define _GNU_SOURCE
 #include "inject.h"
 
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "interpose.h"
 
@@ -111,7 +113,8 @@ const struct fault *inject_call(enum group group, const char *call, const void *
 
 const struct fault *inject_entry(enum group group, const char *entry)
 {
-    const uint32_t site = site_note(entry, "", (uint64_t)group);
+    const bool is_caller = gettid() == getpid(); /* else a thread of the library's own, which has nobody to tell */
+    const uint32_t site = site_note(entry, is_caller ? "" : ENTRY_OF_SERVICE, (uint64_t)group);
     return atomic_load(&injection->is_armed) ? count(group, site) : NULL;
 }
 

@@ -48,11 +48,12 @@ const struct fault *fault_find(const char *name);
 /* A place that calls: in an object under test the address behind the call, in a backend's table the entry. */
 struct site {
     char call[48];
-    char object[256]; /* path of its file; "" for a backend's entry */
+    char object[256]; /* path of its file; for a backend's entry "" or ENTRY_OF_SERVICE */
     uint64_t offset;
     uint64_t hits;
 };
 
+#define ENTRY_OF_SERVICE "service" /* an entry that a thread of the library's own called */
 #define SITES_MOST 2048U
 #define SITE_NONE UINT32_MAX
 #define TRACE_MOST 4096U

@@ -118,12 +118,12 @@ class Symbols:
                 self.known[(path, offset)] = name
 
     def function(self, site):
-        if not site.object:
-            return "backend"
+        if not site.object.startswith("/"):
+            return site.object or "backend"
         return self.known.get((site.object, site.offset), ("?", "?"))[0]
 
     def line(self, site):
-        if not site.object:
+        if not site.object.startswith("/"):
             return site.call
         return self.known.get((site.object, site.offset), ("?", "?"))[1]
 
@@ -329,7 +329,7 @@ def check_coverage(build, sites, expected, symbols):
     """Imports that nobody has thought of, and places that no scenario reached: (problems, unreached, all)."""
     problems, unreached, total = [], [], 0
     swept = swept_names()
-    reached = {(site.call, os.path.realpath(site.object), site.offset) for site in sites if site.object}
+    reached = {(site.call, os.path.realpath(site.object), site.offset) for site in sites if site.object.startswith("/")}
     for path in libraries(build):
         for name in sorted(imports_of(path) - swept):
             if not name.startswith("haly_") and not expected.cannot_fail(name):

@@ -222,6 +222,27 @@ static void a_failure_that_a_query_returns_reaches_as_far_as_it_says(void **stat
     close_fixture(&f);
 }
 
+/* The work is done all the same: a wait that failed for itself alone has nothing to tell, a fault has. */
+static void a_failure_that_a_wait_returns_reaches_as_far_as_it_says(void **state)
+{
+    (void)state;
+    struct fixture f;
+    open_fixture(&f, CAPS_ALL);
+    void *device = device_memory(&f, 64);
+    f.control->allowed = 0;
+    work(f.stream, device);
+    f.control->fail_wait = 1 + HALY_SCOPE_CALL;
+    assert_int_equal(haly_stream_sync(f.stream, SECOND), HALY_OK);
+    assert_int_equal(f.control->fail_wait, 0);
+    f.control->allowed = f.control->submitted;
+    work(f.stream, device);
+    f.control->fail_wait = 1 + HALY_SCOPE_CONTEXT;
+    assert_int_equal(haly_stream_sync(f.stream, SECOND), HALY_ERR_DEVICE_FAULT);
+    assert_int_equal(last_error().native_code, 720);
+    assert_int_equal(status_of(f.context), HALY_ERR_DEVICE_FAULT);
+    close_fixture(&f);
+}
+
 static void a_failure_that_a_submit_returns_reaches_as_far_as_it_says(void **state)
 {
     (void)state;
@@ -387,6 +408,7 @@ int main(void)
         cmocka_unit_test(a_fault_of_a_device_reaches_all_contexts_on_it),
         cmocka_unit_test(a_fault_of_the_process_reaches_all_contexts_of_the_backend),
         cmocka_unit_test(a_failure_that_a_query_returns_reaches_as_far_as_it_says),
+        cmocka_unit_test(a_failure_that_a_wait_returns_reaches_as_far_as_it_says),
         cmocka_unit_test(a_failure_that_a_submit_returns_reaches_as_far_as_it_says),
         cmocka_unit_test(what_is_accepted_in_part_fails_the_stream),
         cmocka_unit_test(a_stream_that_waited_for_many_hears_of_the_first_of_them),
