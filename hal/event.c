@@ -14,7 +14,8 @@ static void record_free(struct event_record *record)
 {
     if (record->context->layers != NULL)
         layers_record_ended(record);
-    record->context->backend->event_destroy(record->block);
+    if (record->block != NULL)
+        record->context->backend->event_destroy(record->block);
     if (record->timeline != NULL)
         timeline_release(record->timeline);
     block_destroy(record->block);
@@ -115,6 +116,19 @@ haly_status event_record_acquire(haly_context *context, uint32_t flags, struct e
     return HALY_OK;
 }
 
+haly_status event_record_of_point(haly_context *context, const struct timeline_point *point,
+                                  struct event_record **out_record)
+{
+    struct event_record *record = calloc(1, sizeof *record);
+    if (record == NULL)
+        return fail_host_oom("a stream's wait", sizeof *record);
+    record->context = context;
+    record->references = 1;
+    event_record_bind(record, point->timeline, point->sequence);
+    *out_record = record;
+    return HALY_OK;
+}
+
 void event_record_retain(struct event_record *record)
 {
     atomic_fetch_add_explicit(&record->references, 1, memory_order_relaxed);
@@ -125,6 +139,10 @@ void event_record_release(struct event_record *record)
     if (atomic_fetch_sub_explicit(&record->references, 1, memory_order_acq_rel) != 1)
         return;
     haly_context *context = record->context;
+    if (record->block == NULL) {
+        record_free(record);
+        return;
+    }
     pthread_mutex_lock(&context->lock);
     if (record->timeline == NULL) {
         record->next = context->idle_records;

@@ -15,7 +15,7 @@ struct event_record {
     haly_context *context;
     struct timeline *timeline; /* counted; NULL while pooled */
     uint64_t sequence;
-    void *block;                /* the backend's event */
+    void *block;                /* the backend's event; NULL: a point that nothing was recorded at */
     struct layer_record *layer; /* the validation layer's: what stood in front; NULL: nothing */
 };
 
@@ -35,6 +35,11 @@ void event_record_bind(struct event_record *record, struct timeline *timeline, u
 
 /* A record from the context's pool, with one reference, for a new point. */
 haly_status event_record_acquire(haly_context *context, uint32_t flags, struct event_record **out_record);
+
+/* The record of a point that was submitted without an event behind it. Streams cannot wait for it by themselves: the
+ * service waits for them. */
+haly_status event_record_of_point(haly_context *context, const struct timeline_point *point,
+                                  struct event_record **out_record);
 
 /* Nobody but the caller holds it: it may stand for another point. */
 static inline bool event_record_is_ours_alone(struct event_record *record)

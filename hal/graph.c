@@ -12,6 +12,7 @@
 #include "check.h"
 #include "event.h"
 #include "kernel.h"
+#include "layers/layers.h"
 #include "memory.h"
 #include "plan.h"
 #include "process.h"
@@ -66,6 +67,8 @@ void graph_destroy(struct object *object)
         memory_free_of_graph(object->context, graph->memory[i].address);
     if (graph->launched != NULL)
         event_record_release(graph->launched);
+    if (graph->end.timeline != NULL)
+        timeline_release(graph->end.timeline);
     recording_free(&graph->recording);
     free(graph->memory);
     free(graph->resolved);
@@ -272,70 +275,108 @@ static haly_status submit_run(haly_stream *stream, haly_graph *graph, struct gra
 }
 
 /* A record for the end of this launch: the one of the latest when nobody waits for that any more. */
-static haly_status take_launched(haly_graph *graph, struct event_record **out_record)
+static haly_status take_record(haly_graph *graph, struct event_record **out_record)
 {
-    if (graph->launched != NULL && event_record_is_ours_alone(graph->launched)) {
-        *out_record = graph->launched;
-        return HALY_OK;
-    }
-    TRY(event_record_acquire(graph->object.context, 0, out_record));
-    if (graph->launched != NULL)
-        event_record_release(graph->launched);
-    graph->launched = *out_record;
+    if (graph->launched == NULL || !event_record_is_ours_alone(graph->launched))
+        return event_record_acquire(graph->object.context, 0, out_record);
+    *out_record = graph->launched;
+    event_record_retain(*out_record);
     return HALY_OK;
 }
 
 /* The last run with the record behind it, in one submit where that can be. */
-static haly_status submit_last(haly_stream *stream, haly_graph *graph, struct graph_run *run)
+static haly_status submit_with(haly_stream *stream, haly_graph *graph, struct graph_run *run,
+                               struct event_record *record)
 {
-    struct event_record *record;
     const bool is_direct = run != NULL && run->event_kind == 0 && !run->needs_service && stream_is_direct(stream);
-    if (run != NULL && !is_direct)
-        TRY(submit_run(stream, graph, run));
-    TRY(take_launched(graph, &record));
     haly_command_record command = {{sizeof command, HALY_COMMAND_RECORD, 0}, record};
-    if (!is_direct)
+    if (!is_direct) {
+        if (run != NULL)
+            TRY(submit_run(stream, graph, run));
         return stream_submit(stream, &command, sizeof command, 1);
+    }
     command.event = record->block;
     memcpy(graph->resolved + run->offset + run->bytes, &command, sizeof command);
     return submit_resolved(stream, graph, run, record);
 }
 
+static haly_status submit_last(haly_stream *stream, haly_graph *graph, struct graph_run *run)
+{
+    struct event_record *record;
+    TRY(take_record(graph, &record));
+    const haly_status status = submit_with(stream, graph, run, record);
+    struct event_record *unused = status == HALY_OK ? graph->launched : record;
+    if (status == HALY_OK)
+        graph->launched = record;
+    if (unused != NULL)
+        event_record_release(unused);
+    return status;
+}
+
 static haly_status submit_runs(haly_stream *stream, haly_graph *graph)
 {
-    for (uint64_t i = 0; i + 1 < graph->run_count; i++)
+    const uint64_t plain = graph->run_count - (graph->is_shared && graph->run_count != 0 ? 1 : 0);
+    for (uint64_t i = 0; i < plain; i++)
         TRY(submit_run(stream, graph, &graph->runs[i]));
-    return submit_last(stream, graph, graph->run_count != 0 ? &graph->runs[graph->run_count - 1] : NULL);
+    if (!graph->is_shared)
+        return HALY_OK;
+    return submit_last(stream, graph, plain != graph->run_count ? &graph->runs[plain] : NULL);
+}
+
+/* The stream waits for a launch that has no record behind it. The service can do that, but no stream whose native one
+ * the program has: that one is waited for here, once in the life of a graph. */
+static haly_status wait_for_end(haly_stream *stream, haly_graph *graph)
+{
+    struct timeline_point end = graph->end;
+    struct event_record *record;
+    if (stream_is_native(stream))
+        TRY(timeline_wait(end.timeline, end.sequence, HALY_FOREVER));
+    if (graph->is_torn) /* its failure stands behind what was queued */
+        TRY(timeline_note_wait(stream->timeline, end.timeline, end.sequence + 1));
+    TRY(event_record_of_point(graph->object.context, &end, &record));
+    const haly_status status = stream_wait_record(stream, record);
+    event_record_release(record);
+    return status;
+}
+
+/* Launches come one after another. A stream keeps the order by itself; layers want to be told of it by records. */
+static haly_status wait_for_latest(haly_stream *stream, haly_graph *graph)
+{
+    const bool is_elsewhere = graph->end.timeline != NULL && graph->end.timeline != stream->timeline;
+    graph->is_shared = graph->is_shared || is_elsewhere || stream_is_layered(stream);
+    if (graph->launched != NULL)
+        TRY(stream_wait_record(stream, graph->launched));
+    return is_elsewhere ? wait_for_end(stream, graph) : HALY_OK;
+}
+
+static void set_end(haly_graph *graph, struct timeline *timeline)
+{
+    if (graph->end.timeline != timeline) {
+        if (timeline != NULL)
+            timeline_retain(timeline);
+        if (graph->end.timeline != NULL)
+            timeline_release(graph->end.timeline);
+        graph->end.timeline = timeline;
+    }
+    graph->end.sequence = timeline != NULL ? timeline_submitted(timeline) : 0;
 }
 
 static haly_status launch(haly_stream *stream, haly_graph *graph)
 {
+    struct timeline *timeline = stream->timeline;
     TRY(graph_prepare(graph));
-    if (graph->launched != NULL)
-        TRY(stream_wait_record(stream, graph->launched));
-    const uint64_t before = timeline_submitted(stream->timeline);
+    TRY(wait_for_latest(stream, graph));
+    const uint64_t before = timeline_submitted(timeline);
     const haly_status status = submit_runs(stream, graph);
-    if (status != HALY_OK && timeline_submitted(stream->timeline) != before) /* launching again would do a part twice */
-        timeline_fail(stream->timeline, timeline_submitted(stream->timeline) + 1, error_detail());
-    return status;
-}
-
-/* What a failing launch did queue is recorded too, so that the next one stays behind it. */
-static void record_failed(haly_stream *stream, haly_graph *graph)
-{
-    const haly_error failure = *error_detail();
-    struct event_record *record;
-    if (graph->launched != NULL)
-        event_record_release(graph->launched); /* it may stand for a point that is never reached */
-    graph->launched = NULL;
-    if (take_launched(graph, &record) == HALY_OK) {
-        haly_command_record command = {{sizeof command, HALY_COMMAND_RECORD, 0}, record};
-        if (stream_submit(stream, &command, sizeof command, 1) != HALY_OK) {
-            event_record_release(record);
-            graph->launched = NULL;
-        }
+    if (LIKELY(status == HALY_OK)) {
+        set_end(graph, graph->is_shared ? NULL : timeline);
+        graph->is_torn = false;
+    } else if (timeline_submitted(timeline) != before) { /* launching again would do a part twice */
+        timeline_fail(timeline, timeline_submitted(timeline) + 1, error_detail());
+        set_end(graph, timeline);
+        graph->is_torn = true;
     }
-    *error_detail() = failure;
+    return status;
 }
 
 haly_status haly_graph_launch(haly_stream *stream, haly_graph *graph)
@@ -346,8 +387,6 @@ haly_status haly_graph_launch(haly_stream *stream, haly_graph *graph)
     TRY(check_same_context(graph, stream));
     short_lock_acquire(&graph->lock);
     const haly_status status = launch(stream, graph);
-    if (UNLIKELY(status != HALY_OK))
-        record_failed(stream, graph);
     short_lock_release(&graph->lock);
     return HAND_ON(status);
 }

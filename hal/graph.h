@@ -57,7 +57,12 @@ struct haly_graph {
     uint64_t resolved_capacity;
     struct graph_run *runs;
     uint64_t run_count, run_capacity;
-    struct event_record *launched; /* counted; behind the latest launch */
+
+    /* Where the latest launch ends: a point; behind launches of a graph that went to several streams, a record. */
+    struct timeline_point end; /* counted; its timeline is NULL where a record stands for it */
+    bool is_torn;              /* at `end`, since the rest of that launch was refused */
+    bool is_shared;
+    struct event_record *launched; /* counted; of the latest launch that was queued whole */
 };
 
 haly_graph *graph_create(haly_context *context);

@@ -117,6 +117,12 @@ static inline bool stream_is_watched(haly_stream *stream)
     return (atomic_load_explicit(&stream->gate, memory_order_relaxed) & (STREAM_CAPTURING | STREAM_LAYERED)) != 0;
 }
 
+/* The program has its native stream: it is never deferred. */
+static inline bool stream_is_native(haly_stream *stream)
+{
+    return (atomic_load_explicit(&stream->gate, memory_order_relaxed) & (STREAM_WRAPPED | STREAM_GIVEN)) != 0;
+}
+
 /* Nothing stands between the backend and what needs no service. */
 static inline bool stream_is_direct(haly_stream *stream)
 {

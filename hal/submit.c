@@ -12,7 +12,7 @@
 
 static bool wait_needs_service(const haly_context *context, const struct event_record *record)
 {
-    if (record->context != context)
+    if (record->context != context || record->block == NULL)
         return true;
     /* A record of a deferred stream that was not issued yet means nothing to the backend. */
     return record->sequence > atomic_load_explicit(&record->timeline->issued, memory_order_acquire);

@@ -83,7 +83,9 @@ HALY_API void haly_graph_release(haly_graph *graph);
  */
 HALY_API haly_status haly_graph_instantiate(haly_graph *graph);
 
-/** Queues all its commands. Memory and objects they name must be alive. Launches of one graph run one after another.
+/** Queues all its commands. Memory and objects they name must be alive. Launches of one graph run one after another,
+ *  also on several streams. Does not block, but for one case: a launch that still runs on another stream is waited for
+ *  when the graph goes to a wrapped stream, or one whose native stream was given out, for the first time.
  *  @return HALY_OK; HALY_ERR_INVALID (stream of another context); errors of submitting. [GRA-002] Since 1.0. */
 HALY_API haly_status haly_graph_launch(haly_stream *stream, haly_graph *graph);
 

@@ -165,6 +165,7 @@ void run_interop(struct world *world);
 void run_fork(struct world *world);
 void run_release_in_odd_order(struct world *world);
 void run_release_while_busy(struct world *world);
+void run_graph_on_two_streams(struct world *world);
 void run_abandon(struct world *world);
 void run_shutdown(struct world *world);
 void run_model(struct world *world);

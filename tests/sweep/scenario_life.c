@@ -97,6 +97,40 @@ void run_release_while_busy(struct world *world)
     open_gate(gate);
 }
 
+static void release_graph(void *graph)
+{
+    haly_graph_release(graph);
+}
+
+static void capture_fill(struct world *world, void *memory, haly_graph **out_graph)
+{
+    STEP(haly_stream_capture_begin, world->stream);
+    STEP(haly_fill, world->stream, memory, &pattern, 1, 4096);
+    STEP_OUT(*out_graph, haly_stream_capture_end, world->stream, out_graph);
+    world_keep(world, *out_graph, release_graph);
+}
+
+/* A graph that goes to a second stream while the first is held: its launch waits for the one before. */
+void run_graph_on_two_streams(struct world *world)
+{
+    struct gate *gate = &gates[world->run % 8];
+    haly_stream *other = NULL;
+    haly_graph *graph = NULL;
+    void *memory = NULL;
+    GO(world_open(world));
+    GO(world_stream(world, &other));
+    GO(world_memory(world, 4096, &memory));
+    GO(capture_fill(world, memory, &graph));
+    world_keep(world, gate, open_gate);
+    STEP(haly_host_call, world->stream, wait_at_gate, gate);
+    STEP(haly_graph_launch, world->stream, graph);
+    STEP(haly_graph_launch, other, graph);
+    open_gate(gate);
+    STEP(haly_graph_launch, world->stream, graph);
+    GO(world_sync(world, other));
+    GO(world_sync(world, world->stream));
+}
+
 static void abandon_hung(struct world *world)
 {
     STEP(haly_host_call, world->stream, wait_at_gate, &gates[world->run % 8]);

@@ -62,6 +62,8 @@ const struct scenario scenarios[] = {
     {"matmul.auto", run_large_matmul, CPU, 0, false, false},
     {"graph.cpu", run_graph, CPU, 0, false, false},
     {"graph.strict", run_graph, STRICT, 0, false, false},
+    {"graph.two-streams", run_graph_on_two_streams, CPU, 0, false, false},
+    {"graph.two-streams-bare", run_graph_on_two_streams, BARE, 0, false, false},
     {"interop.cpu", run_interop, CPU, 0, false, false},
     {"fork.cpu", run_fork, CPU, 0, false, false},
     {"fork.bare", run_fork, BARE, 0, false, false},
