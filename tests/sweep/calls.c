@@ -162,6 +162,7 @@ static int sweep_open(const char *path, int flags, ...)
     va_start(arguments, flags);
     const mode_t mode = (flags & (O_CREAT | O_TMPFILE)) != 0 ? va_arg(arguments, mode_t) : 0;
     va_end(arguments);
+    inject_look(path);
     FAIL_IN_TURN(GROUP_OPEN, -1);
     return open(stand_in_for != NULL && strcmp(path, stand_in_for) == 0 ? stand_in : path, flags, mode);
 }
@@ -193,12 +194,14 @@ static int sweep_memfd_create(const char *name, unsigned flags)
 
 static int sweep_stat(const char *path, struct stat *out)
 {
+    inject_look(path);
     FAIL_IN_TURN(GROUP_LOOK, -1);
     return stat(path, out);
 }
 
 static int sweep_lstat(const char *path, struct stat *out)
 {
+    inject_look(path);
     FAIL_IN_TURN(GROUP_LOOK, -1);
     return lstat(path, out);
 }
@@ -211,12 +214,14 @@ static int sweep_fstat(int file, struct stat *out)
 
 static int sweep_faccessat(int folder, const char *path, int mode, int flags)
 {
+    inject_look(path);
     FAIL_IN_TURN(GROUP_LOOK, -1);
     return faccessat(folder, path, mode, flags);
 }
 
 static char *sweep_realpath(const char *path, char *out)
 {
+    inject_look(path);
     uint32_t site = SITE_NONE;
     const struct fault *fault = FAULT_OF(GROUP_LOOK, &site);
     if (fault != NULL) {

@@ -71,6 +71,7 @@ struct injection {
     _Atomic uint64_t hits[GROUPS];
     _Atomic uint32_t injected;   /* how many calls failed */
     _Atomic uint32_t first_site; /* of the first of them */
+    char first_backend[256];     /* file of the backend that its thread was looking at; "": at none yet */
     atomic_flag lock;            /* of the sites */
     uint32_t site_count;
     struct site sites[SITES_MOST];
@@ -91,6 +92,9 @@ const struct fault *inject_call(enum group group, const char *call, const void *
 
 /* The same for a backend's entry or command. Used by the backend that fails on purpose. */
 __attribute__((visibility("default"))) const struct fault *inject_entry(enum group group, const char *entry);
+
+/* The calling thread looks at a file now: it is remembered when it is a backend's. */
+void inject_look(const char *path);
 
 /* Says which step of the scenario begins. */
 void inject_step(const char *step);

@@ -145,7 +145,8 @@ static void print_run(const struct run *run, const char *verdict, long milliseco
     printf("\t%ld", milliseconds);
     print_afterwards(&shared->again);
     print_afterwards(&shared->computed);
-    putchar('\n');
+    printf("\t%s\n",
+           world_is_other_backend(run->scenario, run->is_faulty, shared->injection.first_backend) ? "other" : "");
 }
 
 static void print_stderr(const struct scenario *scenario)

@@ -133,6 +133,9 @@ void world_close(struct world *world);
 
 /* Paths in the build folder, and of a folder of the sweep's own in /tmp. */
 const char *world_path(const char *below);
+
+/* Whether a backend's file is not that of the backend that the scenario names, or of one that it leaves out. */
+bool world_is_other_backend(const struct scenario *scenario, bool is_faulty, const char *file);
 const char *world_sandbox(void);
 
 /* The bodies. The first is what a program does that nothing is wrong with: run behind every other one. */

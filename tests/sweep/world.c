@@ -153,20 +153,32 @@ const char *world_path(const char *below)
 
 /* ---- opening ---- */
 
-/* Where the backend that the scenario names is found. */
-static const char *backend_path(const struct world *world)
+/* Where the backend that the scenario names is found, when not in the ordinary folder. */
+static const char *backend_path(const struct scenario *scenario, bool is_faulty)
 {
-    const char *backend = world->scenario->backend;
-    if (backend != NULL && strcmp(backend, "manual") == 0)
-        return world_path(world->is_faulty ? "tests/sweep/faulty/manual" : "fakes/manual");
-    return world->is_faulty ? world_path("tests/sweep/faulty/cpu") : NULL;
+    if (scenario->backend != NULL && strcmp(scenario->backend, "manual") == 0)
+        return world_path(is_faulty ? "tests/sweep/faulty/manual" : "fakes/manual");
+    return is_faulty ? world_path("tests/sweep/faulty/cpu") : NULL;
+}
+
+bool world_is_other_backend(const struct scenario *scenario, bool is_faulty, const char *file)
+{
+    char named[4200];
+    const char *folder = backend_path(scenario, is_faulty);
+    if (scenario->backend == NULL) /* then it says that it does not want the template's */
+        return strstr(file, "/libhalyard_backend_template.so") != NULL;
+    if (file[0] == '\0')
+        return false;
+    snprintf(named, sizeof named, "%s/libhalyard_backend_%s.so", folder != NULL ? folder : world_path("lib/halyard"),
+             scenario->backend);
+    return strcmp(named, file) != 0;
 }
 
 void world_open_instance(struct world *world)
 {
     haly_param params[3];
     uint32_t count = 0;
-    const char *path = backend_path(world);
+    const char *path = backend_path(world->scenario, world->is_faulty);
     if (world->scenario->backend != NULL)
         params[count++] = (haly_param){"backend", world->scenario->backend};
     if (path != NULL)
