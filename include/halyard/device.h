@@ -121,7 +121,8 @@ HALY_API haly_status haly_device_get(haly_instance *instance, uint32_t index, ha
  * The best device that a selector (grammar above) allows; NULL or "" is what HALYARD_DEVICE says, or "auto".
  * @return HALY_OK; HALY_ERR_INVALID (grammar: names the place and what was expected); HALY_ERR_NOT_FOUND (nothing
  *         matches: lists why each device was left out); HALY_ERR_UNAVAILABLE (no backend can be used: lists why); where
- *         the selector names one backend, the reason why that one cannot be used, as its own error. [SEL-002] Since 1.0.
+ *         the selector names one backend, the reason why that one cannot be used, as an error of its own. [SEL-002]
+ *         Since 1.0.
  */
 HALY_API haly_status haly_device_find(haly_instance *instance, const char *selector, haly_device **out_device);
 

@@ -40,6 +40,10 @@ extern const uint32_t scenario_count;
 
 #define MADE_MOST 64U
 
+/* So many runs have what queued work may still touch for themselves: work of a run that failed may still be going on in
+ * the next one. */
+#define WORLD_RUNS 8U
+
 /* What a running scenario has. Everything made is released from the last to the first, unless the scenario takes it
  * out. */
 struct world {

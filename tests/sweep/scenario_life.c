@@ -42,7 +42,7 @@ struct gate {
 };
 
 /* One for each run: the call of an earlier one may still stand before its own. */
-static struct gate gates[8];
+static struct gate gates[WORLD_RUNS];
 
 static void nap(void)
 {
@@ -68,7 +68,7 @@ static void open_gate(void *at)
  * has to wait. */
 static void queue_behind_gate(struct world *world, haly_stream *other, haly_event *event, void *memory)
 {
-    STEP(haly_host_call, world->stream, wait_at_gate, &gates[world->run % 8]);
+    STEP(haly_host_call, world->stream, wait_at_gate, &gates[world->run % WORLD_RUNS]);
     STEP(haly_fill, world->stream, memory, &pattern, 1, 4096);
     STEP(haly_event_record, event, world->stream);
     STEP(haly_stream_wait, other, event);
@@ -81,7 +81,7 @@ static void queue_behind_gate(struct world *world, haly_stream *other, haly_even
 
 void run_release_while_busy(struct world *world)
 {
-    struct gate *gate = &gates[world->run % 8];
+    struct gate *gate = &gates[world->run % WORLD_RUNS];
     haly_stream *other = NULL;
     haly_event *event = NULL;
     void *memory = NULL;
@@ -113,7 +113,7 @@ static void capture_fill(struct world *world, void *memory, haly_graph **out_gra
 /* A graph that goes to a second stream while the first is held: its launch waits for the one before. */
 void run_graph_on_two_streams(struct world *world)
 {
-    struct gate *gate = &gates[world->run % 8];
+    struct gate *gate = &gates[world->run % WORLD_RUNS];
     haly_stream *other = NULL;
     haly_graph *graph = NULL;
     void *memory = NULL;
@@ -133,7 +133,7 @@ void run_graph_on_two_streams(struct world *world)
 
 static void abandon_hung(struct world *world)
 {
-    STEP(haly_host_call, world->stream, wait_at_gate, &gates[world->run % 8]);
+    STEP(haly_host_call, world->stream, wait_at_gate, &gates[world->run % WORLD_RUNS]);
     STEP(haly_context_abandon, world->context);
     EXPECT(HALY_ERR_ABANDONED, haly_stream_sync, world->stream, HALY_FOREVER);
     EXPECT(HALY_ERR_ABANDONED, haly_fill, world->stream, NULL, &pattern, 1, 1);
@@ -143,7 +143,7 @@ static void abandon_hung(struct world *world)
 void run_abandon(struct world *world)
 {
     GO(world_open(world));
-    world_keep(world, &gates[world->run % 8], open_gate);
+    world_keep(world, &gates[world->run % WORLD_RUNS], open_gate);
     GO(abandon_hung(world));
 }
 

@@ -142,7 +142,7 @@ static void copy_rectangle(struct world *world, void *device, const unsigned cha
 
 void run_copies(struct world *world)
 {
-    static unsigned char from[3 << 20], to[64 * 50];
+    static unsigned char from[3 << 20], to[WORLD_RUNS][64 * 50];
     void *device = NULL, *second = NULL;
     GO(world_open(world));
     world_fill(world, from, sizeof from);
@@ -150,7 +150,7 @@ void run_copies(struct world *world)
     GO(world_memory(world, sizeof from, &second));
     STEP(haly_copy, world->stream, second, device, sizeof from);
     GO(world_compare(world, second, from, sizeof from));
-    GO(copy_rectangle(world, device, from, to));
+    GO(copy_rectangle(world, device, from, to[world->run % WORLD_RUNS]));
     GO(world_compare(world, (char *)second + 12345, from + 12345, 1000));
 }
 
@@ -184,8 +184,8 @@ static haly_status count_call(void *user, haly_status status)
 
 void run_host_calls(struct world *world)
 {
-    static _Atomic uint32_t counts[8]; /* one for each run: queued calls outlive one that failed */
-    _Atomic uint32_t *count = &counts[world->run % 8];
+    static _Atomic uint32_t counts[WORLD_RUNS]; /* queued calls outlive a run that failed */
+    _Atomic uint32_t *count = &counts[world->run % WORLD_RUNS];
     haly_stream *other = NULL;
     GO(world_open(world));
     GO(world_stream(world, &other));
