@@ -2,8 +2,9 @@
 /* Rows of trials, and what they showed. */
 #include "cpu_choice.h"
 
-#define TRIALS 3U   /* in a row; the first of them finds the caches as another way left them and does not count */
-#define PERIOD 256U /* transfers from one row of trials to the next */
+#define TRIALS 3U     /* in a row; the first of them finds the caches as another way left them and does not count */
+#define FIRST_GAP 16U /* transfers from the first round of trials to the second; each gap is twice the one before … */
+#define LAST_GAP 1024U /* … up to this */
 
 static struct cpu_figures *figures_of(struct cpu_choice *choice, uint64_t bytes)
 {
@@ -25,6 +26,15 @@ static uint32_t quickest(struct cpu_figures *figures, uint32_t ways)
     return best;
 }
 
+/* Where in a round of so many trials this turn stands; from `round` on: between two of them. */
+static uint32_t place_in_round(uint32_t turn, uint32_t round)
+{
+    uint32_t gap = FIRST_GAP;
+    for (; gap < LAST_GAP && turn >= round + gap; gap *= 2)
+        turn -= round + gap;
+    return turn % (round + gap);
+}
+
 struct cpu_chosen cpu_choose(struct cpu_choice *choice, uint32_t ways, uint64_t bytes)
 {
     struct cpu_chosen chosen = {0};
@@ -32,19 +42,10 @@ struct cpu_chosen cpu_choose(struct cpu_choice *choice, uint32_t ways, uint64_t 
         return chosen;
     chosen.figures = figures_of(choice, bytes);
     const uint32_t turn = atomic_fetch_add_explicit(&chosen.figures->turn, 1, memory_order_relaxed);
-    const uint32_t later = turn - ways * TRIALS; /* of no meaning in the first rows */
-    const uint32_t left = PERIOD - 1 - later % PERIOD;
-    if (turn < ways * TRIALS) {
-        chosen.way = turn / TRIALS;
-        chosen.is_trial = true;
-        chosen.is_first = turn % TRIALS == 0;
-    } else if (left < TRIALS) {
-        chosen.way = later / PERIOD % ways;
-        chosen.is_trial = true;
-        chosen.is_first = left == TRIALS - 1;
-    } else {
-        chosen.way = quickest(chosen.figures, ways);
-    }
+    const uint32_t place = place_in_round(turn, ways * TRIALS);
+    chosen.is_trial = place < ways * TRIALS;
+    chosen.is_first = chosen.is_trial && place % TRIALS == 0;
+    chosen.way = chosen.is_trial ? place / TRIALS : quickest(chosen.figures, ways);
     return chosen;
 }
 

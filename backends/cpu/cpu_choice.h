@@ -2,8 +2,9 @@
 /*
  * Choosing among ways that do the same, by what they took. Large transfers are tried in every way a few times, one way
  * after the other, because what a way takes depends on what the one before left in the caches; then the quickest is
- * used, and now and then another is tried again, since machines get busy and quiet. Transfers are told apart by their
- * size. Figures are shared by all threads and not guarded: a lost one costs time, never a wrong byte.
+ * used. All of them are tried again soon, since the first transfers of a program often go to fresh memory and measure
+ * the system's page faults, and then ever more rarely, since machines get busy and quiet. Transfers are told apart by
+ * their size. Figures are shared by all threads and not guarded: a lost one costs time, never a wrong byte.
  */
 #ifndef CPU_CHOICE_H
 #define CPU_CHOICE_H
