@@ -123,6 +123,15 @@ void records_resolve(haly_context *context, void *records, uint64_t bytes)
         resolve(context, (haly_command *)(void *)at);
 }
 
+/* Whether one of the first `accepted` records does more than note a moment: those may stand there twice. */
+static bool is_work_among(const haly_command *record, uint64_t accepted)
+{
+    for (; accepted > 0; accepted--, record = command_next(record))
+        if (record->kind != HALY_COMMAND_RECORD)
+            return true;
+    return false;
+}
+
 haly_status stream_issue(haly_stream *stream, const void *records, uint64_t bytes, uint64_t first_sequence,
                          uint64_t *out_accepted)
 {
@@ -134,7 +143,8 @@ haly_status stream_issue(haly_stream *stream, const void *records, uint64_t byte
     if (LIKELY(status == HALY_OK))
         return HALY_OK;
     context_failure_note(context, serial, status);
-    if (*out_accepted > 0 || error_detail()->scope >= HALY_SCOPE_STREAM) /* doing it again would do a part twice */
+    /* Else doing it again would do a part twice. */
+    if (error_detail()->scope >= HALY_SCOPE_STREAM || is_work_among(records, *out_accepted))
         timeline_fail(stream->timeline, first_sequence + *out_accepted, error_detail());
     return status;
 }

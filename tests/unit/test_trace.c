@@ -6,6 +6,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "fakes/manual_backend.h"
 #include "layer_fixture.h"
 #include "process.h"
 
@@ -14,11 +15,16 @@
 static char path[64];
 static char *trace; /* the file as it was read last */
 
-static void open_traced(struct layer_fixture *f)
+static void open_traced_on(struct layer_fixture *f, const char *backend, const char *folder)
 {
     snprintf(path, sizeof path, "/tmp/halyard-trace-%ld.json", (long)getpid());
     layer_trace_file = path;
-    layer_open(f, "trace", "report", 0);
+    layer_open_on(f, backend, folder, "trace", "report", 0);
+}
+
+static void open_traced(struct layer_fixture *f)
+{
+    open_traced_on(f, "cpu", CPU_BACKEND_DIR);
 }
 
 /* Reads the file: an array with one event to a line. */
@@ -221,6 +227,33 @@ static void a_failed_command_keeps_its_number(void **state)
     close_traced(&f);
 }
 
+/* The backend has room for the layer's event, and not for the command behind it. */
+static void a_refused_command_fails_its_call_alone(void **state)
+{
+    struct layer_fixture f;
+    haly_native native = {HALY_NATIVE_INIT};
+    haly_error error = {HALY_ERROR_INIT};
+    const uint8_t zero = 0;
+    (void)state;
+    open_traced_on(&f, "manual", MANUAL_BACKEND_DIR);
+    char *x = layer_memory(&f, 64);
+    OK(haly_native_get(f.context, &native));
+    struct manual_control *control = ((struct manual_device *)native.handle)->latest; /* of stream two */
+    control->refuse_after = 1;
+    assert_int_equal(haly_fill(f.two, x, &zero, 1, 64), HALY_ERR_RESOURCE_EXHAUSTED);
+    assert_int_equal(control->refusals, 1);
+    assert_int_equal(control->submitted, 1);
+    OK(haly_error_last(&error));
+    assert_int_equal(error.scope, HALY_SCOPE_CALL);
+    assert_int_equal(error.recovery, HALY_RECOVER_RETRY);
+    control->refuse_after = UINT64_MAX;
+    OK(haly_stream_sync(f.two, 20 * SECOND));
+    OK(haly_fill(f.two, x, &zero, 1, 64));
+    OK(haly_stream_sync(f.two, 20 * SECOND));
+    close_traced(&f);
+    assert_int_equal(count_events("\"name\":\"fill\""), 1);
+}
+
 static void a_wait_leaves_a_whole_file_behind_it_whatever_comes(void **state)
 {
     struct layer_fixture f;
@@ -275,6 +308,7 @@ int main(void)
         cmocka_unit_test(operators_and_replays_are_told_as_such),
         cmocka_unit_test(memory_is_a_curve_that_ends_at_zero),
         cmocka_unit_test(a_failed_command_keeps_its_number),
+        cmocka_unit_test(a_refused_command_fails_its_call_alone),
         cmocka_unit_test(a_wait_leaves_a_whole_file_behind_it_whatever_comes),
         cmocka_unit_test(a_file_that_cannot_be_had_fails_the_instance),
     };
