@@ -89,7 +89,8 @@ bool command_needs_service(const haly_context *context, const haly_command *reco
 /* Turns records into the backend's form, in place. */
 void records_resolve(haly_context *context, void *records, uint64_t bytes);
 
-/* Gives resolved records to the backend and counts what it accepted. */
+/* Gives resolved records to the backend and counts what it accepted. Refused ones fail the stream when others of them
+ * were accepted that cannot be done again. */
 haly_status stream_issue(haly_stream *stream, const void *records, uint64_t bytes, uint64_t first_sequence,
                          uint64_t *out_accepted);
 

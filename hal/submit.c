@@ -123,7 +123,7 @@ void records_resolve(haly_context *context, void *records, uint64_t bytes)
         resolve(context, (haly_command *)(void *)at);
 }
 
-/* Whether one of the first `accepted` records does more than note a moment: those may stand there twice. */
+/* Whether one of the first `accepted` records does more than record an event, which may be done again. */
 static bool is_work_among(const haly_command *record, uint64_t accepted)
 {
     for (; accepted > 0; accepted--, record = command_next(record))
@@ -143,7 +143,7 @@ haly_status stream_issue(haly_stream *stream, const void *records, uint64_t byte
     if (LIKELY(status == HALY_OK))
         return HALY_OK;
     context_failure_note(context, serial, status);
-    /* Else doing it again would do a part twice. */
+    /* Doing it again would do a part twice. */
     if (error_detail()->scope >= HALY_SCOPE_STREAM || is_work_among(records, *out_accepted))
         timeline_fail(stream->timeline, first_sequence + *out_accepted, error_detail());
     return status;

@@ -10,7 +10,7 @@
  * A failed command fails its stream: later waits and queries return the first failure, and so does every stream that
  * waited for it. Host calls still run exactly once.                                                       [STR-004]
  * A call whose commands are refused leaves the stream as it was; when a part of them was accepted already, it fails the
- * stream with what it returns.
+ * stream with what it returns. Records of events alone are no such part: those may be repeated with the call.
  */
 #ifndef HALYARD_STREAM_H
 #define HALYARD_STREAM_H
