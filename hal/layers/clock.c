@@ -18,19 +18,23 @@ static bool reserve(struct clock *clock, uint32_t count)
     return true;
 }
 
-bool clock_raise(struct clock *clock, uint32_t slot, uint64_t moment)
+bool clock_raise(struct clock *clock, uint32_t slot, uint64_t moment, bool *has_gaps)
 {
-    if (moment <= clock_at(clock, slot) || !reserve(clock, slot + 1))
+    if (moment <= clock_at(clock, slot))
         return false;
+    if (!reserve(clock, slot + 1)) {
+        *has_gaps = true;
+        return false;
+    }
     clock->moments[slot] = moment;
     return true;
 }
 
-bool clock_join(struct clock *clock, const struct clock *other)
+bool clock_join(struct clock *clock, const struct clock *other, bool *has_gaps)
 {
     bool is_news = false;
     for (uint32_t slot = 0; slot < other->count; slot++)
-        is_news = clock_raise(clock, slot, other->moments[slot]) || is_news;
+        is_news = clock_raise(clock, slot, other->moments[slot], has_gaps) || is_news;
     return is_news;
 }
 

@@ -19,11 +19,11 @@ static inline uint64_t clock_at(const struct clock *clock, uint32_t slot)
     return slot < clock->count ? clock->moments[slot] : 0;
 }
 
-/* Moves a slot up to a moment; true when that is news. Out of memory, the clock stays behind. */
-bool clock_raise(struct clock *clock, uint32_t slot, uint64_t moment);
+/* Moves a slot up to a moment; true when that is news. Out of memory, the clock stays behind and `has_gaps` is set. */
+bool clock_raise(struct clock *clock, uint32_t slot, uint64_t moment, bool *has_gaps);
 
-/* Everything that lies before `other` lies before `clock` too. True when that is news. */
-bool clock_join(struct clock *clock, const struct clock *other);
+/* Everything that lies before `other` lies before `clock` too. True when that is news. Memory as above. */
+bool clock_join(struct clock *clock, const struct clock *other, bool *has_gaps);
 
 void clock_free(struct clock *clock);
 

@@ -49,13 +49,18 @@ static void expand(const char *pattern, char path[PATH_MAX])
 static haly_status take(int descriptor, const char *path)
 {
     struct stat info;
-    if (fstat(descriptor, &info) != 0 || !S_ISREG(info.st_mode))
+    if (fstat(descriptor, &info) != 0)
+        return FAIL_ERRNO(errno, "the trace's file %s cannot be examined", path);
+    if (!S_ISREG(info.st_mode))
         return FAIL(HALY_ERR_INVALID, "the trace's file %s is not an ordinary file", path);
-    if (flock(descriptor, LOCK_EX | LOCK_NB) != 0)
+    const int error = flock(descriptor, LOCK_EX | LOCK_NB) == 0 ? 0 : errno;
+    if (error == EWOULDBLOCK)
         return FAIL(HALY_ERR_BUSY,
                     "another instance writes its trace to %s; with %%p or %%i in the name each has its "
                     "own file",
                     path);
+    if (error != 0)
+        return FAIL_ERRNO(error, "the trace's file %s cannot be locked", path);
     if (ftruncate(descriptor, 0) != 0)
         return FAIL_ERRNO(errno, "the trace's file %s cannot be emptied", path);
     return HALY_OK;

@@ -73,6 +73,8 @@ void order_host_saw_record(const struct event_record *record);
 void order_record_ended(struct event_record *record);
 void order_went_native(const haly_context *context, const struct timeline *only);
 void order_context_closed(const haly_context *context);
+/* Whether memory ran out for some of it: no two commands are told to be a race then. */
+bool order_has_gaps(void);
 void streams_clear(void);
 void streams_forked(void);
 

@@ -148,6 +148,8 @@ static const char *function_of(const struct layer_batch *batch)
     return first->kind < sizeof names / sizeof *names && names[first->kind] != NULL ? names[first->kind] : __func__;
 }
 
+#define GAPS_KEY 1U /* told once, as findings are; theirs are hashes */
+
 /* Looks at a batch; whether this thread is the stream's only submitter now. */
 static bool examine(const struct validate *validate, struct tracked_stream *stream, const struct layer_batch *batch,
                     struct findings *findings)
@@ -163,6 +165,9 @@ static bool examine(const struct validate *validate, struct tracked_stream *stre
                      "thread: two threads submit to one stream at the same time (%s); the second is at %s",
                      moment_text(stream_now(stream), moment), place_text(&pass.touch.place, here));
     walk(&pass, batch);
+    if (order_has_gaps())
+        findings_add(findings, HALY_LOG_WARN, GAPS_KEY,
+                     "memory ran out: races and frees in front of their users are no longer found");
     return is_alone;
 }
 

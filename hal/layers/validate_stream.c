@@ -40,6 +40,10 @@ static uint32_t ended_count, ended_capacity;
 static struct clock host; /* what some thread of the program has seen pass */
 static uint64_t host_version;
 
+/* Memory ran out for something that orders commands: from then on all are taken for ordered, since what is wrongly
+ * taken for a race would fail a call. */
+static bool has_gaps;
+
 static bool grow(void **array, uint32_t *capacity, uint32_t count, size_t size)
 {
     if (count < *capacity)
@@ -90,22 +94,20 @@ struct tracked_stream *stream_track(haly_stream *stream)
     if (tracked != NULL)
         return tracked;
     tracked = calloc(1, sizeof *tracked);
-    if (tracked == NULL)
+    if (tracked == NULL) {
+        has_gaps = true;
         return NULL;
+    }
     tracked->id = stream->object.id;
     tracked->context = stream->object.context;
     tracked->is_native = map_get(&native_contexts, (uint64_t)(uintptr_t)tracked->context) != NULL;
     memcpy(tracked->name, stream->object.name, sizeof tracked->name);
-    if (!map_put(&streams, key_of(stream->timeline), tracked)) {
-        free(tracked);
-        return NULL;
-    }
-    if (!take_slot(tracked)) {
-        map_take(&streams, key_of(stream->timeline));
-        free(tracked);
-        return NULL;
-    }
-    return tracked;
+    if (map_put(&streams, key_of(stream->timeline), tracked) && take_slot(tracked))
+        return tracked;
+    has_gaps = true;
+    map_take(&streams, key_of(stream->timeline));
+    free(tracked);
+    return NULL;
 }
 
 void stream_untrack(const struct timeline *timeline)
@@ -129,7 +131,7 @@ struct moment stream_now(const struct tracked_stream *stream)
 struct moment stream_advance(struct tracked_stream *stream, bool is_command)
 {
     if (stream->host_version != host_version) {
-        clock_join(&stream->before, &host);
+        clock_join(&stream->before, &host, &has_gaps);
         stream->host_version = host_version;
     }
     stream->latest++;
@@ -145,7 +147,12 @@ bool stream_is_behind(const struct tracked_stream *stream, struct moment moment)
 
 bool host_is_behind(struct moment moment)
 {
-    return clock_at(&host, moment.slot) >= moment.moment;
+    return has_gaps || clock_at(&host, moment.slot) >= moment.moment;
+}
+
+bool order_has_gaps(void)
+{
+    return has_gaps;
 }
 
 bool moment_is_native(struct moment moment)
@@ -189,28 +196,30 @@ void order_record(struct tracked_stream *stream, struct event_record *record)
 {
     order_record_ended(record);
     record->layer = calloc(1, sizeof *record->layer);
-    if (record->layer == NULL)
+    if (record->layer == NULL) {
+        has_gaps = true;
         return;
-    clock_join(&record->layer->before, &stream->before);
-    clock_raise(&record->layer->before, stream->slot, stream->latest);
+    }
+    clock_join(&record->layer->before, &stream->before, &has_gaps);
+    clock_raise(&record->layer->before, stream->slot, stream->latest, &has_gaps);
 }
 
 void order_wait(struct tracked_stream *stream, const struct event_record *record)
 {
     if (record->layer != NULL)
-        clock_join(&stream->before, &record->layer->before);
+        clock_join(&stream->before, &record->layer->before, &has_gaps);
 }
 
 void order_host_saw(const struct tracked_stream *stream, uint64_t moment)
 {
-    const bool is_news = clock_join(&host, &stream->before);
-    host_version += clock_raise(&host, stream->slot, moment) || is_news;
+    const bool is_news = clock_join(&host, &stream->before, &has_gaps);
+    host_version += clock_raise(&host, stream->slot, moment, &has_gaps) || is_news;
 }
 
 void order_host_saw_record(const struct event_record *record)
 {
     if (record->layer != NULL)
-        host_version += clock_join(&host, &record->layer->before);
+        host_version += clock_join(&host, &record->layer->before, &has_gaps);
 }
 
 void order_record_ended(struct event_record *record)
@@ -224,8 +233,8 @@ void order_record_ended(struct event_record *record)
 
 void order_went_native(const haly_context *context, const struct timeline *only)
 {
-    if (only == NULL)
-        map_put(&native_contexts, (uint64_t)(uintptr_t)context, &native_contexts);
+    if (only == NULL && !map_put(&native_contexts, (uint64_t)(uintptr_t)context, &native_contexts))
+        has_gaps = true;
     for (uint32_t i = 0; i < streams.capacity; i++) {
         struct tracked_stream *stream = streams.entries[i].value;
         if (streams.entries[i].key == 0 || stream->context != context)
@@ -248,6 +257,7 @@ static void streams_reset(void)
     slot_count = slot_capacity = ended_count = ended_capacity = 0;
     host = (struct clock){0};
     host_version = 0;
+    has_gaps = false;
 }
 
 /* Without freeing what a thread of the parent may have been in the middle of. */

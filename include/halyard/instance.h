@@ -13,6 +13,7 @@
  * with a comma between. Any other name is HALY_ERR_INVALID and names the nearest.                         [LAY-001]
  * A program that keeps the rules of these headers gets the same results, statuses and messages with any layers; what
  * the library refuses, it refuses with or without them.                                                   [LAY-002]
+ * What a layer has no memory for it leaves out: commands without times, or none of a race any more.
  *
  * trace writes what happens to the file that HALYARD_TRACE_FILE (parameter "trace_file") names, as a JSON array of the
  * events that Perfetto and Chrome show: a track for each stream, with begin, end, arguments and label of each command;

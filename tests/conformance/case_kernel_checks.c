@@ -182,7 +182,7 @@ CASE_KERNEL(files_that_cannot_be_read_say_why, "KRN-002")
     CTS_EQUAL(0, getrlimit(RLIMIT_NOFILE, &limit));
     const struct rlimit none = {0, limit.rlim_max};
     CTS_EQUAL(0, setrlimit(RLIMIT_NOFILE, &none));
-    CTS_STATUS(HALY_ERR_RESOURCE_EXHAUSTED, haly_module_load_file(t->context, "/nonexistent/kernel.so", &module));
+    CTS_STATUS(HALY_ERR_RESOURCE_EXHAUSTED, haly_module_load_file(t->context, "/dev/null", &module));
     CTS_EQUAL(HALY_RECOVER_RETRY, cts_last_error(t).recovery);
     CTS_EQUAL(0, setrlimit(RLIMIT_NOFILE, &limit));
     CTS_INVALID(haly_module_load_file(t->context, NULL, &module));

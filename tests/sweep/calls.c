@@ -19,6 +19,7 @@
 #include <stdio_ext.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/file.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/stat.h>
@@ -212,6 +213,18 @@ static int sweep_fstat(int file, struct stat *out)
     return fstat(file, out);
 }
 
+static int sweep_flock(int file, int operation)
+{
+    FAIL_IN_TURN(GROUP_LOOK, -1);
+    return flock(file, operation);
+}
+
+static int sweep_ftruncate(int file, off_t size)
+{
+    FAIL_IN_TURN(GROUP_LOOK, -1);
+    return ftruncate(file, size);
+}
+
 static int sweep_faccessat(int folder, const char *path, int mode, int flags)
 {
     inject_look(path);
@@ -250,6 +263,16 @@ static ssize_t sweep_write(int file, const void *buffer, size_t size)
         return -1;
     }
     return write(file, buffer, fault != NULL && size > 1 ? 1 : size);
+}
+
+static ssize_t sweep_pwrite(int file, const void *buffer, size_t size, off_t offset)
+{
+    const struct fault *fault = FAULT_OF(GROUP_WRITE, NULL);
+    if (fault != NULL && fault->code != 0) {
+        errno = fault->code;
+        return -1;
+    }
+    return pwrite(file, buffer, fault != NULL && size > 1 ? 1 : size, offset);
 }
 
 static ssize_t sweep_pread(int file, void *buffer, size_t size, off_t offset)
@@ -485,6 +508,9 @@ const struct interposed interposed_calls[] = {CALL(malloc),
                                               CALL(read),
                                               CALL(pread),
                                               CALL(write),
+                                              CALL(pwrite),
+                                              CALL(flock),
+                                              CALL(ftruncate),
                                               CALL(fread),
                                               CALL(fgets),
                                               CALL(readdir),

@@ -18,7 +18,8 @@
 /* Mapped storage that is kept for later may grow a few times, since it depends on timing; a leak grows each time. */
 #define GROWTHS 6
 
-static const struct scenario computation = {"computation", run_computation, "cpu", "cpu.threads", "2", 0, false, false};
+static const struct scenario computation = {"computation", run_computation, "cpu", {{"cpu.threads", "2"}}, 0, false,
+                                            false};
 
 static uint32_t runs;
 
@@ -121,11 +122,11 @@ static void expect_bounded(const struct run *run)
                  normal.holdings.threads);
 }
 
-/* Not where nothing can run again, where holding more is promised, and where the system refuses to take storage back:
+/* Not where nothing can run again, where more is kept on purpose, and where the system refuses to take storage back:
  * the next one then lies elsewhere, with tables of its own. */
 static bool is_bounded(const struct run *run)
 {
-    return !run->scenario->is_final && !run->scenario->abandons && run->fault->group != GROUP_UNMAP;
+    return !run->scenario->is_final && !run->scenario->keeps && run->fault->group != GROUP_UNMAP;
 }
 
 static void expect_nothing_leaked(const struct run *run)

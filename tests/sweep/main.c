@@ -10,7 +10,9 @@
  * done wrote to stderr
  */
 #define _GNU_SOURCE
+#include <dirent.h>
 #include <errno.h>
+#include <fnmatch.h>
 #include <ftw.h>
 #include <signal.h>
 #include <stdio.h>
@@ -78,6 +80,17 @@ static long now_milliseconds(void)
     return now.tv_sec * 1000 + now.tv_nsec / 1000000;
 }
 
+/* What a child has traced. */
+static void remove_traces(void)
+{
+    DIR *folder = opendir(sandbox);
+    for (const struct dirent *entry; folder != NULL && (entry = readdir(folder)) != NULL;)
+        if (fnmatch("*.json", entry->d_name, 0) == 0)
+            unlinkat(dirfd(folder), entry->d_name, 0);
+    if (folder != NULL)
+        closedir(folder);
+}
+
 /* Runs a child; what its end was stands in `verdict`. Returns the milliseconds it took. */
 static long run_child(const struct run *run, char *verdict, size_t size)
 {
@@ -103,6 +116,7 @@ static long run_child(const struct run *run, char *verdict, size_t size)
         exit(0);
     }
     reap(pid, verdict, size);
+    remove_traces();
     return now_milliseconds() - start;
 }
 

@@ -28,11 +28,11 @@ struct world;
 struct scenario {
     const char *name;
     void (*run)(struct world *world);
-    const char *backend;       /* NULL: none is named */
-    const char *param, *value; /* one more parameter, or NULL */
+    const char *backend;  /* NULL: none is named */
+    haly_param params[4]; /* more of them, up to the first without a name */
     uint32_t context_flags;
     bool is_final; /* it shuts the library down: nothing can run behind it */
-    bool abandons; /* what an abandoned context held stays held, as promised: more of it each time */
+    bool keeps;    /* what was abandoned, or released under validate, stays held for a while: more of it each time */
 };
 
 extern const struct scenario scenarios[];

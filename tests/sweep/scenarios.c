@@ -2,15 +2,102 @@
 /* All scenarios: a body each, and where it runs. */
 #include "scenario.h"
 
-#define CPU "cpu", "cpu.threads", "2"
-#define STRICT "cpu", "cpu.strict", "1"
-#define LIMITED "cpu", "mem_limit", "8MiB"
-#define ONEDNN "cpu", "cpu.onednn", "1"
-#define PORTABLE "cpu", "cpu.isa", "baseline"
+#define CPU                                                                                                            \
+    "cpu",                                                                                                             \
+    {                                                                                                                  \
+        {                                                                                                              \
+            "cpu.threads", "2"                                                                                         \
+        }                                                                                                              \
+    }
+#define STRICT                                                                                                         \
+    "cpu",                                                                                                             \
+    {                                                                                                                  \
+        {                                                                                                              \
+            "cpu.strict", "1"                                                                                          \
+        }                                                                                                              \
+    }
+#define LIMITED                                                                                                        \
+    "cpu",                                                                                                             \
+    {                                                                                                                  \
+        {                                                                                                              \
+            "mem_limit", "8MiB"                                                                                        \
+        }                                                                                                              \
+    }
+#define ONEDNN                                                                                                         \
+    "cpu",                                                                                                             \
+    {                                                                                                                  \
+        {                                                                                                              \
+            "cpu.onednn", "1"                                                                                          \
+        }                                                                                                              \
+    }
+#define PORTABLE                                                                                                       \
+    "cpu",                                                                                                             \
+    {                                                                                                                  \
+        {                                                                                                              \
+            "cpu.isa", "baseline"                                                                                      \
+        }                                                                                                              \
+    }
 /* Capabilities as in tests/unit/manual_fixture.h: the core stages, defers and waits in place of the device. */
-#define BARE "manual", "manual.caps", "640"
-#define NATIVE "manual", "manual.caps", "653"
-#define ANY NULL, "backend", "^template" /* the best of those that can do something */
+#define BARE                                                                                                           \
+    "manual",                                                                                                          \
+    {                                                                                                                  \
+        {                                                                                                              \
+            "manual.caps", "640"                                                                                       \
+        }                                                                                                              \
+    }
+#define NATIVE                                                                                                         \
+    "manual",                                                                                                          \
+    {                                                                                                                  \
+        {                                                                                                              \
+            "manual.caps", "653"                                                                                       \
+        }                                                                                                              \
+    }
+/* A finding of the validation layer's would be a false one, and fails its call. */
+#define WATCHED                                                                                                        \
+    "cpu",                                                                                                             \
+    {                                                                                                                  \
+        {"layers", "validate"},                                                                                        \
+        {                                                                                                              \
+            "validate", "fail"                                                                                         \
+        }                                                                                                              \
+    }
+#define WATCHED_BARE                                                                                                   \
+    "manual",                                                                                                          \
+    {                                                                                                                  \
+        {"manual.caps", "640"}, {"layers", "validate"},                                                                \
+        {                                                                                                              \
+            "validate", "fail"                                                                                         \
+        }                                                                                                              \
+    }
+#define TRACED                                                                                                         \
+    "cpu",                                                                                                             \
+    {                                                                                                                  \
+        {                                                                                                              \
+            "layers", "trace"                                                                                          \
+        }                                                                                                              \
+    }
+#define TRACED_BARE                                                                                                    \
+    "manual",                                                                                                          \
+    {                                                                                                                  \
+        {"manual.caps", "640"},                                                                                        \
+        {                                                                                                              \
+            "layers", "trace"                                                                                          \
+        }                                                                                                              \
+    }
+#define LAYERED                                                                                                        \
+    "cpu",                                                                                                             \
+    {                                                                                                                  \
+        {                                                                                                              \
+            "layers", "validate,trace"                                                                                 \
+        }                                                                                                              \
+    }
+#define ANY                                                                                                            \
+    NULL,                                                                                                              \
+    {                                                                                                                  \
+        {                                                                                                              \
+            "backend", "^template"                                                                                     \
+        }                                                                                                              \
+    } /* the best of those that can do something */
 
 const struct scenario scenarios[] = {
     {"instance.any", run_instance, ANY, 0, false, false},
@@ -75,6 +162,36 @@ const struct scenario scenarios[] = {
     {"abandon.bare", run_abandon, BARE, 0, false, true},
     {"shutdown.cpu", run_shutdown, CPU, 0, true, false},
     {"shutdown.native", run_shutdown, NATIVE, 0, true, false},
+    {"stream.watched", run_streams, WATCHED, 0, false, true},
+    {"stream.traced", run_streams, TRACED, 0, false, false},
+    {"event.watched", run_events, WATCHED, 0, false, true},
+    {"event.traced", run_events, TRACED, 0, false, false},
+    {"event.across-watched", run_events_across_contexts, WATCHED, 0, false, true},
+    {"event.across-traced", run_events_across_contexts, TRACED, 0, false, false},
+    {"memory.ordered-watched", run_memory_in_stream_order, WATCHED, 0, false, true},
+    {"memory.ordered-traced", run_memory_in_stream_order, TRACED, 0, false, false},
+    {"host-memory.watched", run_host_memory, WATCHED, 0, false, true},
+    {"host-memory.traced", run_host_memory, TRACED, 0, false, false},
+    {"copy.across-watched", run_copies_across_contexts, WATCHED, 0, false, true},
+    {"copy.across-traced", run_copies_across_contexts, TRACED, 0, false, false},
+    {"host-call.watched", run_host_calls, WATCHED, 0, false, true},
+    {"host-call.traced", run_host_calls, TRACED, 0, false, false},
+    {"plan.watched", run_plans, WATCHED, 0, false, true},
+    {"plan.traced", run_plans, TRACED, 0, false, false},
+    {"graph.watched", run_graph, WATCHED, 0, false, true},
+    {"graph.traced", run_graph, TRACED, 0, false, false},
+    {"graph.two-streams-watched", run_graph_on_two_streams, WATCHED, 0, false, true},
+    {"graph.two-streams-traced", run_graph_on_two_streams, TRACED, 0, false, false},
+    {"fork.watched", run_fork, WATCHED, 0, false, true},
+    {"fork.traced", run_fork, TRACED, 0, false, false},
+    {"release.busy-watched", run_release_while_busy, WATCHED, 0, false, true},
+    {"release.busy-traced", run_release_while_busy, TRACED, 0, false, false},
+    {"memory.ordered-watched-bare", run_memory_in_stream_order, WATCHED_BARE, 0, false, true},
+    {"memory.ordered-traced-bare", run_memory_in_stream_order, TRACED_BARE, 0, false, false},
+    {"event.across-traced-bare", run_events_across_contexts, TRACED_BARE, 0, false, false},
+    {"graph.layered", run_graph, LAYERED, 0, false, true},
+    {"abandon.traced", run_abandon, TRACED, 0, false, true},
+    {"shutdown.layered", run_shutdown, LAYERED, 0, true, true},
     {"chat.text", run_text, ANY, 0, false, false},
     {"chat.model", run_model, CPU, 0, false, false},
 };

@@ -25,7 +25,7 @@ PLANTED_CODE = 4711  # faulty_backend.c
 SCOPES = {"HOST_OOM": 0, "DEVICE_OOM": 0, "UNSUPPORTED": 0, "BACKEND": 0, "DEVICE_FAULT": 2, "DEVICE_LOST": 3}
 SCOPE_STREAM, SCOPE_CONTEXT, SCOPE_DEVICE = 1, 2, 3
 RECOVER_RETRY = 1
-FINAL = ("shutdown.cpu", "shutdown.native")  # nothing runs behind them
+FINAL = ("shutdown.cpu", "shutdown.native", "shutdown.layered")  # nothing runs behind them
 # What waits for queued work, or asks for it; and a launch of a graph, whose commands may be queued in part.
 WAITS = ("haly_graph_launch", "haly_stream_sync", "haly_stream_query", "haly_event_sync", "haly_event_query", "haly_event_elapsed",
          "haly_context_sync", "haly_stream_wait", "forward_run", "model_load")

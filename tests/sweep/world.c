@@ -174,17 +174,25 @@ bool world_is_other_backend(const struct scenario *scenario, bool is_faulty, con
     return strcmp(named, file) != 0;
 }
 
+/* Room for the backend, its path and the trace's file beside the scenario's own. */
+#define PARAMS_MOST (sizeof(((struct scenario *)NULL)->params) / sizeof(haly_param) + 3)
+
 void world_open_instance(struct world *world)
 {
-    haly_param params[3];
+    haly_param params[PARAMS_MOST];
+    char trace_file[64];
     uint32_t count = 0;
     const char *path = backend_path(world->scenario, world->is_faulty);
+    snprintf(trace_file, sizeof trace_file, "%s/%%p-%%i.json", world_sandbox());
     if (world->scenario->backend != NULL)
         params[count++] = (haly_param){"backend", world->scenario->backend};
     if (path != NULL)
         params[count++] = (haly_param){"backend_path", path};
-    if (world->scenario->param != NULL)
-        params[count++] = (haly_param){world->scenario->param, world->scenario->value};
+    for (const haly_param *own = world->scenario->params; own->name != NULL; own++) {
+        params[count++] = *own;
+        if (strcmp(own->name, "layers") == 0)
+            params[count++] = (haly_param){"trace_file", trace_file};
+    }
     const haly_instance_desc desc = {HALY_INSTANCE_DESC_INIT, .params = params, .param_count = count,
                                      .param_size = sizeof *params};
     STEP_OUT(world->instance, haly_instance_create, &desc, &world->instance);
