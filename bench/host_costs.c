@@ -32,6 +32,8 @@ static struct {
     haly_tensor element;
 } ours;
 
+#define PARKED "launch and wait after 2 ms of sleep"
+
 static const uint32_t graph_sizes[4] = {1, 10, 100, NODES};
 
 /* Apart, so that the error's bytes are not cleared by each call that succeeds. */
@@ -75,6 +77,64 @@ static uint64_t launch_parked(void *state, uint64_t count)
     for (uint64_t i = 0; i < count; i++) {
         usleep(PARK_MICROSECONDS);
         total += launch_and_sync(state, 1);
+    }
+    return total;
+}
+
+/* ---- what the first call after a pause waits for: the same call behind other pauses ---- */
+
+static void spin(uint64_t nanoseconds)
+{
+    const uint64_t begin = now_ns();
+    while (now_ns() - begin < nanoseconds)
+        ;
+}
+
+/* The worker is parked, the processor is not idle. */
+static uint64_t launch_behind_spinning(void *state, uint64_t count)
+{
+    uint64_t total = 0;
+    for (uint64_t i = 0; i < count; i++) {
+        spin(PARK_MICROSECONDS * UINT64_C(1000));
+        total += launch_and_sync(state, 1);
+    }
+    return total;
+}
+
+/* The processor was idle, and is not any more. */
+static uint64_t launch_behind_sleep_and_spinning(void *state, uint64_t count)
+{
+    uint64_t total = 0;
+    for (uint64_t i = 0; i < count; i++) {
+        usleep(PARK_MICROSECONDS);
+        spin(50000);
+        total += launch_and_sync(state, 1);
+    }
+    return total;
+}
+
+/* No pause, but other data in the caches. */
+static uint64_t launch_with_cold_caches(void *state, uint64_t count)
+{
+    static unsigned char others[8U << 20];
+    uint64_t total = 0;
+    for (uint64_t i = 0; i < count; i++) {
+        for (size_t at = 0; at < sizeof others; at += 64)
+            (*(volatile unsigned char *)&others[at])++;
+        total += launch_and_sync(state, 1);
+    }
+    return total;
+}
+
+/* What a reading of the clock alone takes there. */
+static uint64_t clock_behind_sleep(void *state, uint64_t count)
+{
+    uint64_t total = 0;
+    (void)state;
+    for (uint64_t i = 0; i < count; i++) {
+        usleep(PARK_MICROSECONDS);
+        const uint64_t begin = now_ns();
+        total += now_ns() - begin;
     }
     return total;
 }
@@ -280,6 +340,22 @@ static int run_against_opencl(int csv)
          {"", launch_parked, NULL},
          {pocl[1].name, opencl_launch_parked, &pocl[1]},
          .goal = 0.02,
+         .count = 10},
+        {PARKED,
+         {"", launch_parked, NULL},
+         {"with 2 ms of spinning in place of sleep", launch_behind_spinning, NULL},
+         .count = 10},
+        {PARKED,
+         {"", launch_parked, NULL},
+         {"with 50 us of spinning behind the sleep", launch_behind_sleep_and_spinning, NULL},
+         .count = 10},
+        {PARKED,
+         {"", launch_parked, NULL},
+         {"without a pause, other data in the caches", launch_with_cold_caches, NULL},
+         .count = 10},
+        {PARKED,
+         {"", launch_parked, NULL},
+         {"reading the clock behind the sleep", clock_behind_sleep, NULL},
          .count = 10},
         {"submit to an awake worker",
          {"", submit_to_awake, NULL},

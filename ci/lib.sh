@@ -191,7 +191,7 @@ same_number_of_tests() {
 }
 
 # sanitizer_options: a finding ends the program, so it is a failure of the test that made it. Suppressions are for foreign
-# libraries only, each with its reason.
+# libraries, and one for a thread that is about to be joined when the process ends, each with its reason.
 sanitizer_options() {
     local address thread
     address=detect_leaks=1:strict_string_checks=1:detect_stack_use_after_return=1:check_initialization_order=1
