@@ -32,16 +32,16 @@ HALY_KERNEL_SIZED(REAL_NAME(argmax), HALY_GROUP_SIZE_SHARED_LINES(256, 1, 1), (I
         indices[t] = (haly_u64)HALY_P(block, t) * HALY_ITEM_COUNT + t;
     }
     for (haly_u32 count = lanes; count > 1;) {
-        const haly_u32 half = (count + 1) / 2;
-        HALY_ITEMS_BELOW(t, count - half)
+        const haly_u32 upper = (count + 1) / 2;
+        HALY_ITEMS_BELOW(t, count - upper)
         {
-            const haly_u32 is_first = (indices[t + half] < indices[t]) != (haly_u32)is_last;
-            if (keys[t + half] > keys[t] || (keys[t + half] == keys[t] && is_first)) {
-                keys[t] = keys[t + half];
-                indices[t] = indices[t + half];
+            const haly_u32 is_first = (indices[t + upper] < indices[t]) != (haly_u32)is_last;
+            if (keys[t + upper] > keys[t] || (keys[t + upper] == keys[t] && is_first)) {
+                keys[t] = keys[t + upper];
+                indices[t] = indices[t + upper];
             }
         }
-        count = half;
+        count = upper;
     }
     HALY_ITEMS_BELOW(t, 1)
     {

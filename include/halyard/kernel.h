@@ -63,6 +63,7 @@
  * Compiling for a host: a shared object, with flags of which the last two lose nothing here and let sqrt and selects
  * vectorise (CMake's halyard_add_kernels() does the same); gcc for s390x also needs -fexcess-precision=fast:
  *     cc -shared -fPIC -fvisibility=hidden -O3 -ffp-contract=off -fno-math-errno -fno-trapping-math mine.c -o mine.halo
+ * As OpenCL C the driver compiles it (kernel_opencl.h), as CUDA C NVRTC or nvcc with --fmad=false (kernel_cuda.h).
  * -DHALY_KERNEL_SUFFIX=_avx2 is added to every exported symbol, so one library can hold several builds. Each kernel
  * exports `haly_kernel_meta_<name>`, a struct haly_kernel_meta (kernel_host.h).
  */
@@ -71,7 +72,9 @@
 
 #include <halyard/kernel_target.h>
 #include <halyard/kernel_arguments.h>
-#if defined(HALY_TARGET_HOST)
+#if defined(HALY_TARGET_SIMT)
+#include <halyard/kernel_simt.h>
+#else
 #include <halyard/kernel_host.h>
 #endif
 #include <halyard/kernel_storage.h>

@@ -195,6 +195,26 @@ HALY_INLINE haly_u32 haly_items_below(const struct haly_group *haly_g, haly_u64 
 /* clang-format on */
 
 /* ---- atomics: relaxed, on HALY_GLOBAL or HALY_LOCAL_MEMORY; each returns the value before ---- */
+#if defined(HALY_CHECK_ADDRESS_SPACES)
+/* Types alone: functions cannot take addresses of both spaces. */
+#define HALY_ATOMIC_CHECKED_(address, value) (*(address) = (value))
+#define haly_atomic_add_u32 HALY_ATOMIC_CHECKED_
+#define haly_atomic_min_u32 HALY_ATOMIC_CHECKED_
+#define haly_atomic_max_u32 HALY_ATOMIC_CHECKED_
+#define haly_atomic_and_u32 HALY_ATOMIC_CHECKED_
+#define haly_atomic_or_u32 HALY_ATOMIC_CHECKED_
+#define haly_atomic_xor_u32 HALY_ATOMIC_CHECKED_
+#define haly_atomic_exchange_u32 HALY_ATOMIC_CHECKED_
+#define haly_atomic_compare_exchange_u32(address, expected, value) (*(address) = (expected) + (value))
+#define haly_atomic_add_i32 HALY_ATOMIC_CHECKED_
+#define haly_atomic_min_i32 HALY_ATOMIC_CHECKED_
+#define haly_atomic_max_i32 HALY_ATOMIC_CHECKED_
+#define haly_atomic_and_i32 HALY_ATOMIC_CHECKED_
+#define haly_atomic_or_i32 HALY_ATOMIC_CHECKED_
+#define haly_atomic_xor_i32 HALY_ATOMIC_CHECKED_
+#define haly_atomic_exchange_i32 HALY_ATOMIC_CHECKED_
+#define haly_atomic_compare_exchange_i32(address, expected, value) (*(address) = (expected) + (value))
+#else
 #define HALY_ATOMIC_(op, builtin, type, suffix)                                                                        \
     HALY_FN type haly_atomic_##op##_##suffix(type *address, type value)                                                \
     {                                                                                                                  \
@@ -225,6 +245,7 @@ HALY_INLINE haly_u32 haly_items_below(const struct haly_group *haly_g, haly_u64 
     }
 HALY_ATOMICS_(haly_u32, u32)
 HALY_ATOMICS_(haly_i32, i32)
+#endif
 
 /** Four floats that move as one 16-byte access; the address must be a multiple of 16. */
 typedef struct __attribute__((aligned(16), may_alias)) haly_f32x4 {

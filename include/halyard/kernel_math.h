@@ -81,15 +81,15 @@ HALY_FN float haly_expf(float x)
     const float magic = bounded * 1.442695f + HALY_ROUND_MAGIC;
     const float n = magic - HALY_ROUND_MAGIC;
     const haly_i32 power = (haly_i32)(haly_f32_bits(magic) - haly_f32_bits(HALY_ROUND_MAGIC));
-    const haly_i32 half = power >> 1;
+    const haly_i32 first = power >> 1; /* in two factors: one alone may be no normal number */
     const float r = haly_mad(n, -1.4286068e-06f, haly_mad(n, -0.69314575f, bounded)); /* ln2, first part 15 bits */
     float p = haly_mad(0.0013951713f, r, 0.008369598f);
     p = haly_mad(p, r, 0.041666187f);
     p = haly_mad(p, r, 0.16666512f);
     p = haly_mad(p, r, 0.5f);
     p = haly_mad(p * r, r, r) + 1.0f;
-    return p * haly_f32_from_bits((haly_u32)(half + 127) << 23) *
-           haly_f32_from_bits((haly_u32)(power - half + 127) << 23);
+    return p * haly_f32_from_bits((haly_u32)(first + 127) << 23) *
+           haly_f32_from_bits((haly_u32)(power - first + 127) << 23);
 }
 
 /** Natural logarithm. x = 2^e * (1 + f) with 1 + f between sqrt(1/2) and sqrt(2). */

@@ -8,9 +8,11 @@
 #define HALYARD_KERNEL_TARGET_H
 
 #if defined(__OPENCL_VERSION__) || defined(__OPENCL_C_VERSION__)
-#error "halyard/kernel.h has no OpenCL C branch yet: compile this kernel for the host"
+#define HALY_TARGET_OPENCL 1
+#define HALY_TARGET_SIMT 1
 #elif defined(__CUDACC__) || defined(__CUDACC_RTC__) || defined(__CUDA__)
-#error "halyard/kernel.h has no CUDA C branch yet: compile this kernel for the host"
+#define HALY_TARGET_CUDA 1
+#define HALY_TARGET_SIMT 1
 #elif defined(__NPU_ARCH__) || defined(__CCE_AICORE__)
 #error "halyard/kernel.h has no Ascend C branch yet: compile this kernel for the host"
 #elif defined(__GNUC__) && (defined(__x86_64__) || defined(__aarch64__) || defined(__s390x__))
@@ -23,7 +25,11 @@
 #error "this compiler computes float expressions in a wider type; kernels need binary32: add -fexcess-precision=fast"
 #endif
 
-#if defined(HALY_TARGET_HOST)
+#if defined(HALY_TARGET_OPENCL)
+#include <halyard/kernel_opencl.h>
+#elif defined(HALY_TARGET_CUDA)
+#include <halyard/kernel_cuda.h>
+#else
 #include <stddef.h>
 #include <stdint.h>
 

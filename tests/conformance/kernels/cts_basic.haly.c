@@ -29,7 +29,7 @@ HALY_KERNEL(describe_groups, (OUT, haly_u32, rows))
     const haly_u64 group = ((haly_u64)HALY_GROUP(2) * HALY_GROUPS(1) + HALY_GROUP(1)) * HALY_GROUPS(0) + HALY_GROUP(0);
     HALY_ITEMS_BELOW(t, 1)
     {
-        haly_u32 *row = rows + group * 16;
+        HALY_GLOBAL haly_u32 *row = rows + group * 16;
         row[0] = HALY_GROUP(0);
         row[1] = HALY_GROUP(1);
         row[2] = HALY_GROUP(2);
@@ -80,6 +80,6 @@ HALY_KERNEL(is_null, (IN, float, x), (OUT, haly_u32, out))
 {
     HALY_ITEMS_BELOW(t, 1)
     {
-        out[0] = x == (const float *)0 ? 1U : 2U;
+        out[0] = x == (HALY_GLOBAL const float *)0 ? 1U : 2U;
     }
 }
