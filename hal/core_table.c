@@ -5,6 +5,7 @@
 #include <stdarg.h>
 #include <stdio.h>
 
+#include "cache.h"
 #include "context.h"
 #include "log.h"
 #include "param.h"
@@ -72,4 +73,7 @@ const haly_core_table core_table = {
     .param = core_param,
     .stream_failed = core_stream_failed,
     .stream_status = core_stream_status,
+    .cache_get = cache_get,
+    .cache_put = cache_put,
+    .cache_free = cache_free,
 };

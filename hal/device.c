@@ -125,26 +125,12 @@ haly_status haly_device_find(haly_instance *instance, const char *selector, haly
     return HALY_OK;
 }
 
-/* Appends a line to a text of `size` bytes that may be full, and counts what it would have needed. */
-HALY_PRINTF_LIKE(4, 5)
-static void explain_line(char *text, uint64_t size, uint64_t *needed, const char *format, ...)
-{
-    char line[1024];
-    va_list arguments;
-    va_start(arguments, format);
-    vsnprintf(line, sizeof line, format, arguments);
-    va_end(arguments);
-    if (*needed < size)
-        snprintf(text + *needed, size - *needed, "%s\n", line);
-    *needed += strlen(line) + 1;
-}
-
 static void explain_left_out(const haly_instance *instance, char *text, uint64_t size, uint64_t *needed)
 {
     for (const char *at = instance->left_out; *at != '\0';) {
         const char *end = strstr(at, "; ");
         const size_t length = end != NULL ? (size_t)(end - at) : strlen(at);
-        explain_line(text, size, needed, "device %.*s", (int)length, at);
+        text_line(text, size, needed, "device %.*s", (int)length, at);
         at += length + (end != NULL ? 2 : 0);
     }
 }
@@ -160,12 +146,11 @@ haly_status haly_device_explain(haly_instance *instance, char *text, uint64_t si
     if (size > 0)
         text[0] = '\0';
     for (uint32_t i = 0; i < instance->backend_count; i++)
-        explain_line(text, size, &needed, "backend %s: %s", instance->backends[i].name,
-                     instance->backends[i].state == HALY_BACKEND_READY ? "ready"
-                                                                       : backend_reason(&instance->backends[i]));
+        text_line(text, size, &needed, "backend %s: %s", instance->backends[i].name,
+                  instance->backends[i].state == HALY_BACKEND_READY ? "ready" : backend_reason(&instance->backends[i]));
     for (uint32_t i = 0; i < instance->device_count; i++)
-        explain_line(text, size, &needed, "device %s:%u: usable, score %u", instance->devices[i]->spec.backend,
-                     instance->devices[i]->spec.index, instance->devices[i]->spec.score);
+        text_line(text, size, &needed, "device %s:%u: usable, score %u", instance->devices[i]->spec.backend,
+                  instance->devices[i]->spec.index, instance->devices[i]->spec.score);
     explain_left_out(instance, text, size, &needed);
     if (out_needed != NULL)
         *out_needed = needed + 1;

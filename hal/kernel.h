@@ -8,6 +8,8 @@
 struct haly_module {
     struct object object; /* its kernels hold references too */
     void *block;
+    struct kernel_table *table; /* what its kernels are like; NULL: the backend says */
+    char label[256];            /* for messages */
 };
 
 struct haly_kernel {

@@ -9,6 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "cache.h"
 #include "intern.h"
 #include "layers/layers.h"
 #include "layers/trace_file.h"

@@ -49,6 +49,8 @@ void params_info(const struct params *params, uint32_t index, haly_param_info *o
  * Returns the scope before, to be put back. Texts stay valid for ever: each distinct value is kept once.
  */
 const struct params *param_scope(const struct params *params);
+/* A parameter of the core, of the instance that the calling thread works for; NULL when it works for none. */
+const char *param_of_scope(const char *name);
 const char *param_of_backend(const char *backend, const char *name);
 
 #endif

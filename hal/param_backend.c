@@ -65,6 +65,11 @@ const struct params *param_scope(const struct params *params)
     return before;
 }
 
+const char *param_of_scope(const char *name)
+{
+    return scope != NULL ? param_text(scope, name) : NULL;
+}
+
 const char *param_of_backend(const char *backend, const char *name)
 {
     char qualified[QUALIFIED_BYTES];

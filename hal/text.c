@@ -26,6 +26,18 @@ void text_append(char *text, size_t size, const char *format, ...)
     va_end(arguments);
 }
 
+void text_line(char *text, uint64_t size, uint64_t *needed, const char *format, ...)
+{
+    char line[1024];
+    va_list arguments;
+    va_start(arguments, format);
+    vsnprintf(line, sizeof line, format, arguments);
+    va_end(arguments);
+    if (*needed < size)
+        snprintf(text + *needed, size - *needed, "%s\n", line);
+    *needed += strlen(line) + 1;
+}
+
 const char *text_printable(char *out, size_t size, const char *text, size_t length)
 {
     size_t i = 0;

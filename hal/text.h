@@ -15,6 +15,9 @@
 void text_set(char *text, size_t size, const char *format, ...) HALY_PRINTF_LIKE(3, 4);
 void text_append(char *text, size_t size, const char *format, ...) HALY_PRINTF_LIKE(3, 4);
 
+/* Appends a line to a text of `size` bytes that may be full, and counts in *needed what all lines together take. */
+void text_line(char *text, uint64_t size, uint64_t *needed, const char *format, ...) HALY_PRINTF_LIKE(4, 5);
+
 /* A copy for messages: cut to `size`, with bytes that would break a line or a terminal shown as '?'. Returns `out`. */
 const char *text_printable(char *out, size_t size, const char *text, size_t length);
 #define TEXT_QUOTED_BYTES 81

@@ -39,7 +39,7 @@ static haly_status stream_wrap(void *context, void *stream, const haly_native *n
 }
 
 static const haly_backend_table table = {
-    .struct_size = HALY_SIZE_THROUGH(haly_backend_table, shutdown),
+    .struct_size = HALY_SIZE_THROUGH(haly_backend_table, image_rank),
     .abi_major = HALY_BACKEND_ABI_MAJOR,
     .abi_minor = HALY_BACKEND_ABI_MINOR,
     .name = "cpu",
@@ -89,6 +89,7 @@ static const haly_backend_table table = {
     .plan_destroy = cpu_plan_destroy,
     .native_get = cpu_native_get,
     .shutdown = cpu_pool_stop,
+    .image_rank = cpu_image_rank,
 };
 
 HALY_BACKEND_EXPORT haly_status halyard_backend_cpu(const haly_core_table *core, const haly_backend_table **out_table);

@@ -12,6 +12,7 @@
 #define THREADS_TYPE "number of threads, 1 to 1024"
 #define STRICT_TYPE "0 or 1"
 #define ISA_TYPE "auto, baseline, avx2 or avx512"
+#define COMPILER_TYPE "name or absolute path of a C compiler, or off"
 #define ONEDNN_TYPE "auto, 0 or 1"
 
 const haly_backend_param cpu_params[CPU_PARAM_COUNT] = {
@@ -21,6 +22,7 @@ const haly_backend_param cpu_params[CPU_PARAM_COUNT] = {
      "1: device memory that the host cannot touch, staged copies, poisoned new memory; for finding mistakes"},
     {"isa", ISA_TYPE, "auto", "instruction set of the built-in operators; auto: the best this machine has"},
     {"onednn", ONEDNN_TYPE, "auto", "whether large matrix products use oneDNN; auto: when its object is installed"},
+    {"compiler", COMPILER_TYPE, "cc", "what compiles kernel sources; a name is looked for in PATH"},
 };
 
 static haly_status refuse(const char *variable, const char *value, const char *type)
@@ -74,6 +76,13 @@ static haly_status read_isa(enum cpu_isa *out_isa)
     return HALY_OK;
 }
 
+static haly_status check_compiler(void)
+{
+    const char *value = value_of("compiler");
+    return value[0] == '/' || strchr(value, '/') == NULL ? HALY_OK
+                                                         : refuse("HALYARD_CPU_COMPILER", value, COMPILER_TYPE);
+}
+
 haly_status cpu_config_read(struct cpu_config *out_config)
 {
     static const char *const strict_words[] = {"0", "1", "", NULL};
@@ -87,6 +96,7 @@ haly_status cpu_config_read(struct cpu_config *out_config)
         return refuse("HALYARD_CPU_STRICT", strict, STRICT_TYPE);
     if (onednn_word < 0)
         return refuse("HALYARD_CPU_ONEDNN", onednn, ONEDNN_TYPE);
+    TRY(check_compiler());
     config.is_strict = PLANTED_OR(strict_mode_is_ignored, strict_word == 1, false);
     config.onednn = onednn_word == 0 ? CPU_NO : onednn_word == 1 ? CPU_YES : CPU_AUTO;
     *out_config = config;

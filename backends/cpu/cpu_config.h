@@ -19,7 +19,7 @@ struct cpu_config {
     enum cpu_choice onednn;
 };
 
-#define CPU_PARAM_COUNT 4U
+#define CPU_PARAM_COUNT 5U
 extern const haly_backend_param cpu_params[CPU_PARAM_COUNT];
 
 /* Reads the values in force. HALY_ERR_INVALID names the variable and its grammar; HALY_ERR_UNSUPPORTED: an instruction

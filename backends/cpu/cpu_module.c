@@ -4,11 +4,13 @@
 #include "cpu_module.h"
 
 #include <dlfcn.h>
+#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
+#include "cpu_compile.h"
 #include "cpu_context.h"
 #include "cpu_elf.h"
 #include "cpu_image.h"
@@ -18,37 +20,67 @@
 #define META_PREFIX "haly_kernel_meta_"
 #define NAME_LENGTH 127U
 
-static haly_status load_object(struct cpu_module *module, const haly_module_desc *desc)
+static haly_status load_object(struct cpu_module *module, const haly_backend_image *image)
 {
-    if (desc->data == NULL)
-        return cpu_image_open_file(desc->path, &module->handle);
-    if (desc->format == HALY_MODULE_AUTO && !cpu_elf_is(desc->data, (size_t)desc->size))
-        return FAIL(HALY_ERR_UNSUPPORTED,
-                    "the cpu backend loads ELF shared objects; the image begins with something else");
-    return cpu_image_open_memory(desc->data, desc->size, &module->handle, &module->descriptor);
+    return image->path != NULL ? cpu_image_open_file(image->path, &module->handle)
+                               : cpu_image_open_memory(image->data, image->size, &module->handle, &module->descriptor);
 }
 
-haly_status cpu_module_load(void *context, void *module, const haly_module_desc *desc)
+static haly_status load_source(struct cpu_module *module, const haly_backend_image *image)
+{
+    void *object = NULL;
+    uint64_t size = 0;
+    TRY(cpu_compile(image, module->isa, &object, &size));
+    const haly_status status = cpu_image_open_memory(object, size, &module->handle, &module->descriptor);
+    cpu_core->cache_free(object);
+    return status;
+}
+
+enum { RANK_SOURCE = 10, RANK_OBJECT = 100 };
+
+/* Objects run as they are; source takes a compiler. */
+haly_status cpu_image_rank(void *context, const haly_backend_image *image, uint32_t *out_rank)
+{
+    char compiler[PATH_MAX];
+    (void)context;
+    switch (image->format) {
+    case HALY_MODULE_HOST_OBJECT:
+        TRY(cpu_elf_check(image->data, (size_t)image->size));
+        *out_rank = RANK_OBJECT;
+        return HALY_OK;
+    case HALY_MODULE_SOURCE:
+        if (!cpu_compiler_find(compiler, sizeof compiler))
+            return FAIL(HALY_ERR_UNSUPPORTED, "there is no compiler for it: %s", compiler);
+        *out_rank = RANK_SOURCE;
+        return HALY_OK;
+    default:
+        return FAIL(HALY_ERR_UNSUPPORTED, "the cpu backend loads shared objects of this machine and source");
+    }
+}
+
+haly_status cpu_module_load(void *context, void *module, const haly_backend_image *image)
 {
     const struct cpu_context *owner = context;
     struct cpu_module *self = module;
-    for (const haly_ext *ext = desc->ext; ext != NULL; ext = ext->next)
+    for (const haly_ext *ext = image->ext; ext != NULL; ext = ext->next)
         if (ext->optional == 0)
             return FAIL(HALY_ERR_UNSUPPORTED, "module option 0x%x is not known to the cpu backend", ext->type);
     self->handle = NULL;
     self->descriptor = -1;
     self->isa = owner->device->config.isa;
-    switch (desc->format) {
+    switch (image->format) {
     case HALY_MODULE_OPERATORS:
         break;
-    case HALY_MODULE_AUTO:
     case HALY_MODULE_HOST_OBJECT:
-        if (desc->data == NULL && desc->path == NULL)
-            return FAIL(HALY_ERR_INVALID, "a module needs data or a path");
-        TRY(load_object(self, desc));
+        TRY(load_object(self, image));
+        break;
+    case HALY_MODULE_SOURCE:
+        TRY(load_source(self, image));
         break;
     default:
-        return FAIL(HALY_ERR_UNSUPPORTED, "module format %d is not known to the cpu backend", (int)desc->format);
+        return FAIL(HALY_ERR_UNSUPPORTED,
+                    "%s is of format %d; the cpu backend loads shared objects (%d) and source (%d)", image->label,
+                    (int)image->format, HALY_MODULE_HOST_OBJECT, HALY_MODULE_SOURCE);
     }
     pthread_mutex_init(&self->lock, NULL);
     return HALY_OK;

@@ -24,7 +24,8 @@ struct cpu_module {
     struct cpu_argument_table *tables;
 };
 
-haly_status cpu_module_load(void *context, void *module, const haly_module_desc *desc);
+haly_status cpu_image_rank(void *context, const haly_backend_image *image, uint32_t *out_rank);
+haly_status cpu_module_load(void *context, void *module, const haly_backend_image *image);
 void cpu_module_unload(void *module);
 haly_status cpu_kernel_get(void *module, void *kernel, const char *name, haly_kernel_info *out_info);
 void cpu_kernel_release(void *kernel);

@@ -326,11 +326,19 @@ static haly_status event_elapsed(void *start, void *end, int64_t *out_nanosecond
 /* ---- 8. modules and kernels ----
  * Only with HALY_CAP_KERNELS. With HALY_CAP_OPERATOR_KERNELS the format HALY_MODULE_OPERATORS gives the kernels of
  * kernels/, and every operator of the library runs on them, before a single one is written by hand. */
-static haly_status module_load(void *context, void *module, const haly_module_desc *desc)
+static haly_status image_rank(void *context, const haly_backend_image *image, uint32_t *out_rank)
+{
+    (void)context;
+    (void)image;
+    (void)out_rank;
+    return UNSUPPORTED("load a module");
+}
+
+static haly_status module_load(void *context, void *module, const haly_backend_image *image)
 {
     (void)context;
     (void)module;
-    const haly_status status = check_options(desc->ext);
+    const haly_status status = check_options(image->ext);
     return status != HALY_OK ? status : UNSUPPORTED("load a module");
 }
 
@@ -390,7 +398,7 @@ static void shut_down(void)
 /* Append-only: struct_size is measured through the last member that this file sets, so a backend that was built with an
  * older header still loads, and one that leaves entries out gets stubs of the core's for them. */
 static const haly_backend_table table = {
-    .struct_size = HALY_SIZE_THROUGH(haly_backend_table, shutdown),
+    .struct_size = HALY_SIZE_THROUGH(haly_backend_table, image_rank),
     .abi_major = HALY_BACKEND_ABI_MAJOR,
     .abi_minor = HALY_BACKEND_ABI_MINOR,
     .name = "template", /* of the file libhalyard_backend_<name>.so and of the entry, too */
@@ -440,6 +448,7 @@ static const haly_backend_table table = {
     .plan_destroy = plan_destroy,
     .native_get = native_get,
     .shutdown = shut_down,
+    .image_rank = image_rank,
 };
 
 /* The one exported function; its name carries the backend's. Called once per process, before anything else. */

@@ -79,6 +79,33 @@ typedef struct haly_segment_desc {
     void *place;
 } haly_segment_desc;
 
+/**
+ * One image of kernels: what image_rank() judges and module_load() loads. Texts are never NULL unless it says so. All
+ * is valid during the call, `kernels` and what it points at as long as the module.
+ */
+typedef struct haly_backend_image {
+    uint32_t struct_size;
+    haly_module_format format; /**< never AUTO or BUNDLE */
+    const void *data;          /**< followed by a 0 byte that `size` does not count; NULL for HALY_MODULE_OPERATORS */
+    uint64_t size;
+    const char *path;            /**< the file that holds this image and nothing else, or NULL */
+    const char *label;           /**< what messages call it: "/a/b.halb, image 2" */
+    const char *architecture;    /**< as haly_device_spec.architecture; "" when it says nothing */
+    const char *minimum_version; /**< of the driver, runtime or language it needs: "8.1"; "" when it says nothing */
+    const char *options;         /**< for the compiler, beyond what the backend gives itself; "" */
+    /** What its kernels are like; the core checks names and launches by it. NULL: the image itself says. */
+    const haly_kernel_info *kernels;
+    uint32_t kernel_count;
+    uint32_t kernel_size; /**< sizeof(haly_kernel_info) of the core */
+    const haly_ext *ext;
+} haly_backend_image;
+
+/** One piece of what a cached result depends on. */
+typedef struct haly_cache_part {
+    const void *data;
+    uint64_t size;
+} haly_cache_part;
+
 /** What plan_create() says of a plan of the backend's own. */
 typedef struct haly_backend_plan {
     uint32_t struct_size;
@@ -114,6 +141,19 @@ typedef struct haly_core_table {
      *  `status` argument of host calls, and to skip what would work on garbage. Cheap while nothing failed. Any thread.
      */
     haly_status (*stream_status)(void *stream, uint64_t sequence);
+
+    /**
+     * Looks for a result of compiling that was kept on disk (HALYARD_CACHE_DIR). The key is the backend's name and the
+     * parts in order: everything that the result depends on (source, options, compiler, device, driver). What is found
+     * is whole, was written by this user, and is the caller's to give back with cache_free(). @return HALY_OK, or
+     * HALY_ERR_NOT_FOUND for whatever reason, without a failure detail.
+     */
+    haly_status (*cache_get)(const char *backend, const haly_cache_part *parts, uint32_t count, void **out_data,
+                             uint64_t *out_size);
+    /** Keeps a result. Best effort: what goes wrong is logged and costs the next process its time. */
+    void (*cache_put)(const char *backend, const haly_cache_part *parts, uint32_t count, const void *data,
+                      uint64_t size);
+    void (*cache_free)(void *data);
 } haly_core_table;
 
 /** The table of a backend. Append-only; see the file comment for the general rules. */
@@ -181,7 +221,7 @@ typedef struct haly_backend_table {
     haly_status (*event_wait)(void *event, uint64_t deadline);
     haly_status (*event_elapsed)(void *start, void *end, int64_t *out_nanoseconds);
 
-    haly_status (*module_load)(void *context, void *module, const haly_module_desc *desc);
+    haly_status (*module_load)(void *context, void *module, const haly_backend_image *image);
     void (*module_unload)(void *module);
     /** out_info->arguments must stay valid as long as the module. */
     haly_status (*kernel_get)(void *module, void *kernel, const char *name, haly_kernel_info *out_info);
@@ -197,6 +237,13 @@ typedef struct haly_backend_table {
 
     /** haly_shutdown(): stop the backend's threads; queued work may be left undone. Calls no vendor function. */
     void (*shutdown)(void);
+
+    /**
+     * How well the device would run an image: the core loads the highest of a bundle's first. By format, architecture
+     * and minimum version alone: nothing is compiled or loaded. Ready images should come before what needs compiling,
+     * and more specific architectures before general ones. HALY_ERR_UNSUPPORTED, with the reason: it would not.
+     */
+    haly_status (*image_rank)(void *context, const haly_backend_image *image, uint32_t *out_rank);
 } haly_backend_table;
 
 /** The one exported function. Called once per process; `core` stays valid. */

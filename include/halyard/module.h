@@ -14,22 +14,29 @@
 HALY_BEGIN_DECLS
 
 typedef enum haly_module_format {
-    HALY_MODULE_AUTO = 0,        /**< told from the first bytes */
-    HALY_MODULE_HOST_OBJECT = 1, /**< ELF shared object for this machine, made with halyard/kernel.h */
-    HALY_MODULE_OPERATORS = 2,   /**< the operator kernels that the backend brings; no data */
+    HALY_MODULE_AUTO = 0,          /**< told from the bytes: ELF, SPIR-V or source */
+    HALY_MODULE_HOST_OBJECT = 1,   /**< ELF shared object for this machine, made with halyard/kernel.h */
+    HALY_MODULE_OPERATORS = 2,     /**< the operator kernels that the backend brings; no data */
+    HALY_MODULE_BUNDLE = 3,        /**< one table of kernels and images for several targets: the best one is loaded */
+    HALY_MODULE_SOURCE = 4,        /**< the kernel dialect as one text that includes no file but the system's */
+    HALY_MODULE_OPENCL_C = 5,      /**< text */
+    HALY_MODULE_SPIRV = 6,         /**< kernels for OpenCL */
+    HALY_MODULE_PTX = 7,           /**< text */
+    HALY_MODULE_CUBIN = 8,         /**< ELF object for one CUDA architecture */
+    HALY_MODULE_ASCEND_OBJECT = 9, /**< ELF object for one AI core architecture */
     HALY_MODULE_FORMAT_MAX_ENUM = 0x7fffffff
 } haly_module_format;
 
-typedef struct haly_module_desc {
-    uint32_t struct_size; /**< HALY_MODULE_DESC_INIT */
-    haly_module_format format;
-    const void *data; /**< the image, read before the call returns; or NULL with `path` */
-    uint64_t size;    /**< of data */
-    const char *path; /**< of a file, when data is NULL */
-    const char *name; /**< NULL or up to 63 bytes */
-    const haly_ext *ext;
-} haly_module_desc;
-#define HALY_MODULE_DESC_INIT HALY_INIT(haly_module_desc, ext)
+/** The formats that have data, once: HALY_MODULE_FORMATS(ROW) gives ROW(constant, name, ELF machine or 0) for each. */
+#define HALY_MODULE_FORMATS(ROW)                                                                                       \
+    ROW(HALY_MODULE_HOST_OBJECT, "host object", 0)                                                                     \
+    ROW(HALY_MODULE_BUNDLE, "bundle", 0)                                                                               \
+    ROW(HALY_MODULE_SOURCE, "source", 0)                                                                               \
+    ROW(HALY_MODULE_OPENCL_C, "OpenCL C", 0)                                                                           \
+    ROW(HALY_MODULE_SPIRV, "SPIR-V", 0)                                                                                \
+    ROW(HALY_MODULE_PTX, "PTX", 0)                                                                                     \
+    ROW(HALY_MODULE_CUBIN, "cubin", 190)                                                                               \
+    ROW(HALY_MODULE_ASCEND_OBJECT, "Ascend object", 0)
 
 /** One argument of a kernel. */
 typedef struct haly_argument_info {
@@ -48,10 +55,27 @@ typedef struct haly_kernel_info {
     uint32_t group[3];                   /**< group size it was compiled for; 0 = any */
     uint32_t max_group_items;            /**< items a group of this kernel may have on this device */
     uint32_t local_memory_bytes;         /**< per group, compiled in */
-    uint32_t reserved;
+    uint32_t flags;                      /**< HALY_KERNEL_…, enum haly_kernel_flags of halyard/kernel_host.h */
     const char *name;
 } haly_kernel_info;
 #define HALY_KERNEL_INFO_INIT HALY_INIT(haly_kernel_info, name)
+
+typedef struct haly_module_desc {
+    uint32_t struct_size; /**< HALY_MODULE_DESC_INIT */
+    haly_module_format format;
+    const void *data; /**< the image, read before the call returns; or NULL with `path` */
+    uint64_t size;    /**< of data */
+    const char *path; /**< of a file, when data is NULL */
+    const char *name; /**< NULL or up to 63 bytes */
+    const haly_ext *ext;
+    /** The kernels of an image that does not describe them itself (OpenCL C, SPIR-V, PTX, cubin, Ascend object): name,
+     *  arguments, argument_bytes, group, flags; a 0 elsewhere is "not known". Copied before the call returns. NULL for
+     *  bundles and host objects, which have tables of their own; with source it may be NULL. [KRN-006] */
+    const haly_kernel_info *kernels;
+    uint32_t kernel_count;
+    uint32_t kernel_size; /**< sizeof(haly_kernel_info), or 0 for that */
+} haly_module_desc;
+#define HALY_MODULE_DESC_INIT HALY_INIT(haly_module_desc, kernel_size)
 
 typedef struct haly_launch_desc {
     uint32_t struct_size;         /**< HALY_LAUNCH_DESC_INIT */
@@ -70,13 +94,29 @@ typedef struct haly_arg {
     uint64_t size;
 } haly_arg;
 
-/** Loads a module. @return HALY_OK; HALY_ERR_CORRUPT, HALY_ERR_UNSUPPORTED (format, or made for another machine: says
- *  which); HALY_ERR_NOT_FOUND, HALY_ERR_IO (file); HALY_ERR_INVALID; HALY_ERR_HOST_OOM. Any thread. [KRN-002]
- * Since 1.0. */
+/**
+ * Loads a module. Of a bundle the image that suits the device best is loaded, the next best where that fails, and so
+ * on; haly_module_explain() says why the others were not. Images that need a compiler are compiled, which may take
+ * seconds; the result is kept in HALYARD_CACHE_DIR. [KRN-002]
+ * @return HALY_OK; HALY_ERR_CORRUPT (names file, section, kernel or argument; nothing of the image was run);
+ *         HALY_ERR_UNSUPPORTED (format, or made for another machine: says which); HALY_ERR_UNAVAILABLE (no compiler);
+ *         HALY_ERR_INVALID (also source that does not compile: native_text is what the compiler said);
+ *         HALY_ERR_NOT_FOUND, HALY_ERR_IO (file); HALY_ERR_HOST_OOM. Any thread. Since 1.0.
+ */
 HALY_API haly_status haly_module_load(haly_context *context, const haly_module_desc *desc, haly_module **out_module);
 
 /** The same from a file, format told from its first bytes. Since 1.0. */
 HALY_API haly_status haly_module_load_file(haly_context *context, const char *path, haly_module **out_module);
+
+/**
+ * What haly_module_load() would do with each image of a module, one line per image, the one it would load first; "" of
+ * a device whose backend brings the kernels. Compiles and loads nothing.                                     [KRN-007]
+ * Writes up to `size` bytes, the closing 0 included; text may be NULL when size is 0. out_needed (may be NULL) receives
+ * the bytes that the whole text takes. @return HALY_OK, also when no image suits; as haly_module_load() where the
+ * module cannot be read. Any thread. Since 1.0.
+ */
+HALY_API haly_status haly_module_explain(haly_context *context, const haly_module_desc *desc, char *text, uint64_t size,
+                                         uint64_t *out_needed);
 
 /** Adds a reference. NULL is fine. Since 1.0. */
 HALY_API void haly_module_retain(haly_module *module);

@@ -38,9 +38,9 @@ uint64_t cpu_pool_run(const struct cpu_work *work, struct cpu_tiles *tiles)
     return tiles->count;
 }
 
-bool cpu_elf_is(const void *image, size_t bytes)
+haly_status cpu_elf_check(const void *image, size_t bytes)
 {
-    return image != NULL && bytes != 0;
+    return image != NULL && bytes != 0 ? HALY_OK : HALY_ERR_UNSUPPORTED;
 }
 
 haly_status cpu_image_open_memory(const void *data, uint64_t bytes, void **out_handle, int *out_descriptor)
@@ -192,7 +192,7 @@ static void check_kernel(struct input *input, const struct haly_kernel_meta *met
     struct cpu_module module;
     struct cpu_kernel kernel = {.argument_bytes = 77};
     haly_kernel_info info = {HALY_KERNEL_INFO_INIT}, before = info;
-    const haly_module_desc desc = {HALY_MODULE_DESC_INIT, .format = HALY_MODULE_OPERATORS};
+    const haly_backend_image desc = {.format = HALY_MODULE_OPERATORS};
     memset(&module, 0, sizeof module);
     current = meta;
     FUZZ_CHECK(cpu_module_load(&context, &module, &desc) == HALY_OK, "%s", fuzz_failure.message);

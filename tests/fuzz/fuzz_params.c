@@ -163,6 +163,8 @@ static bool follows_grammar(const char *name, const char *value)
         return fuzz_matches(layers_grammar, value);
     if (strcmp(name, "validate") == 0)
         return strcmp(value, "report") == 0 || strcmp(value, "fail") == 0;
+    if (strcmp(name, "cache_dir") == 0)
+        return fuzz_matches("^(off|/.*)?$", value);
     if (strcmp(name, "trace_file") == 0)
         return fuzz_matches(trace_file_grammar, value);
     if (!fuzz_matches(size_grammar, value) || !fuzz_number(value, &bytes))
@@ -208,15 +210,18 @@ static const char *given_value(const struct settings *settings, const char *name
 static bool are_acceptable(const struct settings *settings)
 {
     static const char *const core[][2] = {
-        {"backend", "HALYARD_BACKEND"}, {"backend_path", "HALYARD_BACKEND_PATH"}, {"device", "HALYARD_DEVICE"},
-        {"log", "HALYARD_LOG"},         {"mem_limit", "HALYARD_MEM_LIMIT"},       {"window", "HALYARD_WINDOW"},
-        {"layers", "HALYARD_LAYERS"},   {"validate", "HALYARD_VALIDATE"},         {"trace_file", "HALYARD_TRACE_FILE"}};
+        {"backend", "HALYARD_BACKEND"},       {"backend_path", "HALYARD_BACKEND_PATH"},
+        {"device", "HALYARD_DEVICE"},         {"log", "HALYARD_LOG"},
+        {"mem_limit", "HALYARD_MEM_LIMIT"},   {"window", "HALYARD_WINDOW"},
+        {"layers", "HALYARD_LAYERS"},         {"validate", "HALYARD_VALIDATE"},
+        {"trace_file", "HALYARD_TRACE_FILE"}, {"cache_dir", "HALYARD_CACHE_DIR"}};
     for (size_t i = 0; i < settings->program_count; i++) {
         const char *name = settings->program[i].name;
         if (value_of(settings->program, i, name) != NULL)
             return false;
         if (strchr(name, '.') == NULL &&
-            !fuzz_matches("^(backend|backend_path|device|log|mem_limit|window|layers|validate|trace_file)$", name))
+            !fuzz_matches("^(backend|backend_path|device|log|mem_limit|window|layers|validate|trace_file|cache_dir)$",
+                          name))
             return false;
     }
     for (size_t i = 0; i < sizeof core / sizeof core[0]; i++) {

@@ -57,11 +57,12 @@ static haly_status fail(const struct fault *fault, const char *entry)
     ROW(event_query, (void *event), (event))                                                                           \
     ROW(event_wait, (void *event, uint64_t deadline), (event, deadline))                                               \
     ROW(event_elapsed, (void *start, void *end, int64_t *nanoseconds), (start, end, nanoseconds))                      \
-    ROW(module_load, (void *context, void *module, const haly_module_desc *desc), (context, module, desc))             \
+    ROW(module_load, (void *context, void *module, const haly_backend_image *image), (context, module, image))         \
     ROW(kernel_get, (void *module, void *kernel, const char *name, haly_kernel_info *info),                            \
         (module, kernel, name, info))                                                                                  \
     ROW(plan_create, (void *context, void *plan, const haly_op_desc *desc, haly_backend_plan *out),                    \
         (context, plan, desc, out))                                                                                    \
+    ROW(image_rank, (void *context, const haly_backend_image *image, uint32_t *rank), (context, image, rank))          \
     ROW(native_get, (haly_object_kind kind, void *block, haly_native *native), (kind, block, native))
 
 #define DEFINE(name_, parameters_, arguments_)                                                                         \

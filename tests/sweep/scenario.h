@@ -164,6 +164,7 @@ void run_copies_across_contexts(struct world *world);
 void run_host_calls(struct world *world);
 void run_module(struct world *world);
 void run_module_from_memory(struct world *world);
+void run_module_from_source(struct world *world);
 void run_plans(struct world *world);
 void run_operators(struct world *world);
 void run_large_matmul(struct world *world);

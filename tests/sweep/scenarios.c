@@ -140,6 +140,7 @@ const struct scenario scenarios[] = {
     {"module.file", run_module, CPU, 0, false, false},
     {"module.movable", run_module, CPU, HALY_CONTEXT_MOVABLE, false, false},
     {"module.memory", run_module_from_memory, CPU, 0, false, false},
+    {"module.source", run_module_from_source, CPU, 0, false, false},
     {"plan.cpu", run_plans, CPU, 0, false, false},
     {"plan.strict", run_plans, STRICT, 0, false, false},
     {"operator.cpu", run_operators, CPU, 0, false, false},

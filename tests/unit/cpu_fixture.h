@@ -43,7 +43,7 @@ struct token {
 };
 
 static _Thread_local struct note last;
-static const char *fake_params[4] = {"2", "0", "auto", "auto"}; /* threads, strict, isa, onednn */
+static const char *fake_params[5] = {"2", "0", "auto", "auto", "cc"};
 
 static HALY_PRINTF_LIKE(6, 7) haly_status
     fake_fail(haly_status status, haly_error_scope scope, haly_error_recovery recovery, int64_t native_code,
@@ -69,8 +69,8 @@ static HALY_PRINTF_LIKE(2, 3) void fake_log(haly_log_level level, const char *fo
 
 static const char *fake_param(const char *backend, const char *name)
 {
-    static const char *const names[] = {"threads", "strict", "isa", "onednn"};
-    for (int i = 0; i < 4; i++)
+    static const char *const names[] = {"threads", "strict", "isa", "onednn", "compiler"};
+    for (int i = 0; i < 5; i++)
         if (strcmp(name, names[i]) == 0)
             return strcmp(backend, "cpu") == 0 ? fake_params[i] : NULL;
     return NULL;
@@ -97,9 +97,77 @@ static haly_status fake_stream_status(void *stream, uint64_t sequence)
     return status != HALY_OK && atomic_load(&token->failed_sequence) <= sequence ? status : HALY_OK;
 }
 
-static const haly_core_table fake_core = {
-    sizeof fake_core, HALY_BACKEND_ABI_MAJOR, HALY_BACKEND_ABI_MINOR, fake_fail, fake_log,
-    fake_param,       fake_stream_failed,     fake_stream_status};
+/* A cache that keeps everything, by the parts run together. */
+static struct {
+    char *keys[16];
+    void *data[16];
+    uint64_t key_bytes[16], sizes[16];
+    int puts, hits;
+} fake_cache;
+
+static char *run_together(const haly_cache_part *parts, uint32_t count, uint64_t *out_bytes)
+{
+    char *key = NULL;
+    *out_bytes = 0;
+    for (uint32_t i = 0; i < count; i++) {
+        key = realloc(key, *out_bytes + parts[i].size + 1);
+        memcpy(key + *out_bytes, parts[i].data, parts[i].size);
+        *out_bytes += parts[i].size;
+        key[(*out_bytes)++] = '\0';
+    }
+    return key;
+}
+
+static haly_status fake_cache_get(const char *backend, const haly_cache_part *parts, uint32_t count, void **out_data,
+                                  uint64_t *out_size)
+{
+    uint64_t bytes;
+    char *key = run_together(parts, count, &bytes);
+    haly_status status = HALY_ERR_NOT_FOUND;
+    (void)backend;
+    for (int i = 0; i < fake_cache.puts && status != HALY_OK; i++)
+        if (fake_cache.key_bytes[i] == bytes && memcmp(fake_cache.keys[i], key, bytes) == 0) {
+            *out_size = fake_cache.sizes[i];
+            *out_data = malloc(*out_size);
+            memcpy(*out_data, fake_cache.data[i], *out_size);
+            fake_cache.hits++;
+            status = HALY_OK;
+        }
+    free(key);
+    return status;
+}
+
+static void fake_cache_put(const char *backend, const haly_cache_part *parts, uint32_t count, const void *data,
+                           uint64_t size)
+{
+    const int at = fake_cache.puts++;
+    (void)backend;
+    fake_cache.keys[at] = run_together(parts, count, &fake_cache.key_bytes[at]);
+    fake_cache.data[at] = malloc(size);
+    memcpy(fake_cache.data[at], data, size);
+    fake_cache.sizes[at] = size;
+}
+
+static UNUSED void fake_cache_forget(void)
+{
+    for (int i = 0; i < fake_cache.puts; i++) {
+        free(fake_cache.keys[i]);
+        free(fake_cache.data[i]);
+    }
+    memset(&fake_cache, 0, sizeof fake_cache);
+}
+
+static const haly_core_table fake_core = {.struct_size = sizeof fake_core,
+                                          .abi_major = HALY_BACKEND_ABI_MAJOR,
+                                          .abi_minor = HALY_BACKEND_ABI_MINOR,
+                                          .fail = fake_fail,
+                                          .log = fake_log,
+                                          .param = fake_param,
+                                          .stream_failed = fake_stream_failed,
+                                          .stream_status = fake_stream_status,
+                                          .cache_get = fake_cache_get,
+                                          .cache_put = fake_cache_put,
+                                          .cache_free = free};
 
 /* ---- the backend ---- */
 
@@ -182,6 +250,7 @@ static UNUSED void set_params(const char *threads, const char *strict)
     fake_params[0] = threads;
     fake_params[1] = strict;
     fake_params[2] = fake_params[3] = "auto";
+    fake_params[4] = "cc";
 }
 
 struct queue {
@@ -275,7 +344,7 @@ static UNUSED void kernel_open(const struct bench *bench, struct kernel *kernel,
 {
     char path[4096];
     build_path(path, sizeof path, "tests/kernels/cpu_kernels.so");
-    const haly_module_desc desc = {HALY_MODULE_DESC_INIT, .format = HALY_MODULE_HOST_OBJECT, .path = path};
+    const haly_backend_image desc = {.format = HALY_MODULE_HOST_OBJECT, .path = path};
     *kernel = (struct kernel){.module = block_new(cpu->module_size), .block = block_new(cpu->kernel_size)};
     kernel->info = (haly_kernel_info){HALY_KERNEL_INFO_INIT};
     assert_int_equal(cpu->module_load(bench->context, kernel->module, &desc), HALY_OK);

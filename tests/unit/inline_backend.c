@@ -168,10 +168,10 @@ static haly_status event_query(void *event)
     return HALY_OK;
 }
 
-static haly_status module_load(void *context, void *module, const haly_module_desc *desc)
+static haly_status module_load(void *context, void *module, const haly_backend_image *image)
 {
     (void)context, (void)module;
-    return desc->format == HALY_MODULE_OPERATORS ? HALY_OK : refuse(HALY_ERR_UNSUPPORTED, "only operator kernels");
+    return image->format == HALY_MODULE_OPERATORS ? HALY_OK : refuse(HALY_ERR_UNSUPPORTED, "only operator kernels");
 }
 
 static void module_unload(void *module)

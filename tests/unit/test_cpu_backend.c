@@ -14,9 +14,9 @@ static void table_has_every_entry(void **state)
 {
     (void)state;
     assert_string_equal(cpu->name, "cpu");
-    assert_int_equal(cpu->struct_size, HALY_SIZE_THROUGH(haly_backend_table, shutdown));
+    assert_int_equal(cpu->struct_size, HALY_SIZE_THROUGH(haly_backend_table, image_rank));
     assert_int_equal(cpu->abi_major, HALY_BACKEND_ABI_MAJOR);
-    assert_int_equal(cpu->param_count, 4);
+    assert_int_equal(cpu->param_count, 5);
     const char *at = (const char *)cpu + offsetof(haly_backend_table, probe);
     for (; at < (const char *)cpu + cpu->struct_size; at += sizeof(void (*)(void))) {
         void (*entry)(void);
@@ -31,11 +31,11 @@ static void wrong_parameters_name_the_variable_and_its_grammar(void **state)
         int index;
         const char *value, *variable, *grammar;
     } cases[] = {
-        {0, "0", "HALYARD_CPU_THREADS", "1 to 1024"},  {0, "1025", "HALYARD_CPU_THREADS", "1 to 1024"},
-        {0, "2x", "HALYARD_CPU_THREADS", "1 to 1024"}, {0, "-1", "HALYARD_CPU_THREADS", "1 to 1024"},
-        {0, " 2", "HALYARD_CPU_THREADS", "1 to 1024"}, {0, "99999999999999999999", "HALYARD_CPU_THREADS", "1 to"},
-        {1, "yes", "HALYARD_CPU_STRICT", "0 or 1"},    {2, "sse", "HALYARD_CPU_ISA", "baseline, avx2 or avx512"},
-        {3, "2", "HALYARD_CPU_ONEDNN", "auto, 0 or 1"}};
+        {0, "0", "HALYARD_CPU_THREADS", "1 to 1024"},   {0, "1025", "HALYARD_CPU_THREADS", "1 to 1024"},
+        {0, "2x", "HALYARD_CPU_THREADS", "1 to 1024"},  {0, "-1", "HALYARD_CPU_THREADS", "1 to 1024"},
+        {0, " 2", "HALYARD_CPU_THREADS", "1 to 1024"},  {0, "99999999999999999999", "HALYARD_CPU_THREADS", "1 to"},
+        {1, "yes", "HALYARD_CPU_STRICT", "0 or 1"},     {2, "sse", "HALYARD_CPU_ISA", "baseline, avx2 or avx512"},
+        {3, "2", "HALYARD_CPU_ONEDNN", "auto, 0 or 1"}, {4, "bin/cc", "HALYARD_CPU_COMPILER", "name or absolute path"}};
     haly_backend_probe probe = {.struct_size = sizeof probe};
     (void)state;
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {

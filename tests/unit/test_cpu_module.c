@@ -50,7 +50,7 @@ static struct image read_image(void)
 
 static haly_status load(void *module, const void *data, size_t size, const char *path, haly_module_format format)
 {
-    const haly_module_desc desc = {HALY_MODULE_DESC_INIT, .format = format, .data = data, .size = size, .path = path};
+    const haly_backend_image desc = {.format = format, .data = data, .size = size, .path = path};
     memset(module, 0, cpu->module_size);
     return cpu->module_load(bench.context, module, &desc);
 }
@@ -61,7 +61,7 @@ static void an_image_in_memory_has_its_kernels(void **state)
     void *module = block_new(cpu->module_size), *kernel = block_new(cpu->kernel_size);
     haly_kernel_info info = {HALY_KERNEL_INFO_INIT};
     (void)state;
-    assert_int_equal(load(module, image.bytes, image.size, NULL, HALY_MODULE_AUTO), HALY_OK);
+    assert_int_equal(load(module, image.bytes, image.size, NULL, HALY_MODULE_HOST_OBJECT), HALY_OK);
     assert_int_equal(cpu->kernel_get(module, kernel, "scale", &info), HALY_OK);
     assert_string_equal(info.name, "scale");
     assert_int_equal(info.argument_count, 4);
@@ -114,18 +114,18 @@ static void images_for_other_machines_name_both(void **state)
     (void)state;
     const Elf64_Half machine = header->e_machine;
     header->e_machine = EM_RISCV;
-    assert_int_equal(load(module, image.bytes, image.size, NULL, HALY_MODULE_AUTO), HALY_ERR_UNSUPPORTED);
+    assert_int_equal(load(module, image.bytes, image.size, NULL, HALY_MODULE_HOST_OBJECT), HALY_ERR_UNSUPPORTED);
     assert_non_null(strstr(last.message, "riscv"));
     assert_non_null(strstr(last.message, machine == EM_X86_64 ? "x86_64" : machine == EM_S390 ? "s390x" : "aarch64"));
     header->e_machine = machine;
     header->e_type = ET_EXEC;
-    assert_int_equal(load(module, image.bytes, image.size, NULL, HALY_MODULE_AUTO), HALY_ERR_UNSUPPORTED);
+    assert_int_equal(load(module, image.bytes, image.size, NULL, HALY_MODULE_HOST_OBJECT), HALY_ERR_UNSUPPORTED);
     header->e_type = ET_DYN;
     header->e_ident[EI_CLASS] = ELFCLASS32;
-    assert_int_equal(load(module, image.bytes, image.size, NULL, HALY_MODULE_AUTO), HALY_ERR_UNSUPPORTED);
+    assert_int_equal(load(module, image.bytes, image.size, NULL, HALY_MODULE_HOST_OBJECT), HALY_ERR_UNSUPPORTED);
     header->e_ident[EI_CLASS] = ELFCLASS64;
     header->e_phoff = UINT64_MAX - 3;
-    assert_int_equal(load(module, image.bytes, image.size, NULL, HALY_MODULE_AUTO), HALY_ERR_CORRUPT);
+    assert_int_equal(load(module, image.bytes, image.size, NULL, HALY_MODULE_HOST_OBJECT), HALY_ERR_CORRUPT);
     free(module);
     free(image.bytes);
 }
@@ -135,12 +135,11 @@ static void what_is_no_object_is_refused(void **state)
     static const char text[] = "#!/bin/sh\nexit 0\n";
     void *module = block_new(cpu->module_size);
     (void)state;
-    assert_int_equal(load(module, text, sizeof text, NULL, HALY_MODULE_AUTO), HALY_ERR_UNSUPPORTED);
+    assert_int_equal(load(module, text, sizeof text, NULL, HALY_MODULE_HOST_OBJECT), HALY_ERR_UNSUPPORTED);
     assert_int_equal(load(module, text, sizeof text, NULL, (haly_module_format)77), HALY_ERR_UNSUPPORTED);
-    assert_int_equal(load(module, NULL, 0, NULL, HALY_MODULE_AUTO), HALY_ERR_INVALID);
-    assert_int_equal(load(module, NULL, 0, "/nonexistent/kernels.so", HALY_MODULE_AUTO), HALY_ERR_NOT_FOUND);
-    assert_int_equal(load(module, NULL, 0, "/proc", HALY_MODULE_AUTO), HALY_ERR_IO);
-    assert_int_equal(load(module, NULL, 0, "/dev/zero", HALY_MODULE_AUTO), HALY_ERR_IO);
+    assert_int_equal(load(module, NULL, 0, "/nonexistent/kernels.so", HALY_MODULE_HOST_OBJECT), HALY_ERR_NOT_FOUND);
+    assert_int_equal(load(module, NULL, 0, "/proc", HALY_MODULE_HOST_OBJECT), HALY_ERR_IO);
+    assert_int_equal(load(module, NULL, 0, "/dev/zero", HALY_MODULE_HOST_OBJECT), HALY_ERR_IO);
     free(module);
 }
 
@@ -154,11 +153,11 @@ static void an_image_is_never_taken_for_an_earlier_one(void **state)
     haly_kernel_info info = {HALY_KERNEL_INFO_INIT};
     (void)state;
     for (int round = 0; round < 40; round++) {
-        assert_int_equal(load(modules[0], image.bytes, image.size, NULL, HALY_MODULE_AUTO), HALY_OK);
+        assert_int_equal(load(modules[0], image.bytes, image.size, NULL, HALY_MODULE_HOST_OBJECT), HALY_OK);
         char *name = memmem(image.bytes, image.size, "haly_kernel_meta_chain", 22);
         assert_non_null(name);
         name[17] = name[17] == 'c' ? 'C' : 'c'; /* the hash table of symbols no longer finds it */
-        assert_int_equal(load(modules[1], image.bytes, image.size, NULL, HALY_MODULE_AUTO), HALY_OK);
+        assert_int_equal(load(modules[1], image.bytes, image.size, NULL, HALY_MODULE_HOST_OBJECT), HALY_OK);
         assert_int_equal(cpu->kernel_get(modules[0], kernel, "chain", &info), HALY_OK);
         assert_int_equal(cpu->kernel_get(modules[1], kernel, "chain", &info), HALY_ERR_NOT_FOUND);
         name[17] = 'c';
@@ -187,7 +186,7 @@ static void every_operator_kernel_is_there_for_every_instruction_set(void **stat
             continue; /* not on this machine, and the refusal says so */
         bench_open(&own);
         void *module = block_new(cpu->module_size), *kernel = block_new(cpu->kernel_size);
-        const haly_module_desc desc = {HALY_MODULE_DESC_INIT, .format = HALY_MODULE_OPERATORS};
+        const haly_backend_image desc = {.format = HALY_MODULE_OPERATORS};
         assert_int_equal(cpu->module_load(own.context, module, &desc), HALY_OK);
         for (size_t i = 0; i < sizeof kernels / sizeof *kernels; i++) {
             haly_kernel_info info = {HALY_KERNEL_INFO_INIT};
