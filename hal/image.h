@@ -3,6 +3,7 @@
 #ifndef HAL_IMAGE_H
 #define HAL_IMAGE_H
 
+#include "bundle.h"
 #include "context.h"
 #include "kernel_table.h"
 
@@ -11,6 +12,7 @@
 /* One image, and what the device thinks of it. */
 struct image {
     haly_backend_image told; /* what the backend gets */
+    uint32_t number;         /* in its bundle */
     uint32_t rank;
     bool is_refused;
     char label[sizeof(((haly_module_desc *)0)->name) + 280];
@@ -24,7 +26,7 @@ struct image_set {
     struct kernel_table *table; /* NULL: the image itself says what its kernels are like */
     struct image *images;       /* the best first, the refused last */
     uint32_t count;
-    uint32_t loaded; /* the one that image_set_load() took */
+    struct bundle bundle; /* of no images when it is none */
 };
 
 /* Reads the module and settles its format; asks the device about a bundle's images. Checked description. */

@@ -31,7 +31,8 @@ static haly_status take_arguments(haly_kernel *kernel, const char *name)
     for (uint32_t i = 0; i < info->argument_count; i++)
         memcpy(&kernel->arguments[i], (const char *)info->arguments + (size_t)i * info->argument_size,
                info->argument_size < known ? info->argument_size : known);
-    return kernel_arguments_check(name, kernel->arguments, info->argument_count, info->argument_bytes);
+    return kernel_arguments_check(kernel->module->label, name, kernel->arguments, info->argument_count,
+                                  info->argument_bytes);
 }
 
 /* An image whose kernels were described beside it must agree. */

@@ -16,8 +16,8 @@ bool kernel_name_is_valid(const char *name)
            (name[0] < '0' || name[0] > '9');
 }
 
-haly_status kernel_arguments_check(const char *name, const haly_argument_info *arguments, uint32_t count,
-                                   uint32_t argument_bytes)
+haly_status kernel_arguments_check(const char *label, const char *name, const haly_argument_info *arguments,
+                                   uint32_t count, uint32_t argument_bytes)
 {
     uint64_t end = 0;
     for (uint32_t i = 0; i < count; i++) {
@@ -26,8 +26,8 @@ haly_status kernel_arguments_check(const char *name, const haly_argument_info *a
             (uint64_t)argument->offset + argument->size > argument_bytes ||
             (argument->is_address != 0 && (argument->size != sizeof(void *) || argument->offset % sizeof(void *) != 0)))
             return FAIL(HALY_ERR_CORRUPT,
-                        "kernel \"%s\": argument %u at offset %u with %u bytes contradicts a block of %u bytes", name,
-                        i, argument->offset, argument->size, argument_bytes);
+                        "%s: kernel \"%s\": argument %u at offset %u with %u bytes contradicts a block of %u bytes",
+                        label, name, i, argument->offset, argument->size, argument_bytes);
         end = (uint64_t)argument->offset + argument->size;
     }
     return HALY_OK;
@@ -95,7 +95,8 @@ static haly_status copy_kernel(const char *label, struct kernel_table *table, st
     room->rows += kernel->argument_count;
     room->names += name_bytes;
     table->count++;
-    return kernel_arguments_check(kernel->name, kernel->arguments, kernel->argument_count, kernel->argument_bytes);
+    return kernel_arguments_check(label, kernel->name, kernel->arguments, kernel->argument_count,
+                                  kernel->argument_bytes);
 }
 
 static uint64_t argument_total(const haly_kernel_info *kernels, uint32_t count, uint32_t kernel_size)

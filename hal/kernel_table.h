@@ -10,7 +10,7 @@
 #define KERNEL_NAME_MAX 127U     /* bytes of a kernel's name */
 #define KERNEL_ARGUMENTS_MAX 16U /* as many as HALY_KERNEL takes */
 #define KERNEL_BLOCK_MAX 4096U   /* bytes of packed arguments, rule R4 */
-#define KERNEL_TABLE_MAX 65536U  /* kernels of one image */
+#define KERNEL_TABLE_MAX 4096U   /* kernels of one image */
 
 struct kernel_table {
     uint32_t count;
@@ -22,8 +22,8 @@ bool kernel_name_is_valid(const char *name);
 
 /* Whether rows describe one packed block: in order, apart, inside it, addresses of 8 bytes at multiples of 8. `name` is
  * the kernel's, for the message. HALY_ERR_CORRUPT. */
-haly_status kernel_arguments_check(const char *name, const haly_argument_info *arguments, uint32_t count,
-                                   uint32_t argument_bytes);
+haly_status kernel_arguments_check(const char *label, const char *name, const haly_argument_info *arguments,
+                                   uint32_t count, uint32_t argument_bytes);
 
 /*
  * Copies and checks a table whose kernels are `kernel_size` bytes each and whose rows are as long as each kernel says.

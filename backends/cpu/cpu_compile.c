@@ -218,9 +218,10 @@ static haly_status run_compiler(struct job *job, void **out_object, uint64_t *ou
     TRY(open_files(job));
     TRY(make_words(job, flags, words));
     TRY(cpu_spawn(job->compiler, words, job->source, job->log, &exit_status));
-    if (exit_status > 0 || access(job->object, R_OK) != 0)
+    if (exit_status > 0)
         return fail_compile(job, exit_status);
-    return read_object(job, out_object, out_size);
+    const haly_status status = read_object(job, out_object, out_size);
+    return status == HALY_ERR_NOT_FOUND ? fail_compile(job, exit_status) : status;
 }
 
 haly_status cpu_compile(const haly_backend_image *image, enum cpu_isa isa, void **out_object, uint64_t *out_size)

@@ -25,6 +25,7 @@ haly_status cpu_fail_errno(int error, const char *what)
     case ENOMEM:
     case ENOSPC: /* of a file in memory */
         return cpu_fail_errno_as(HALY_ERR_HOST_OOM, error, what);
+    case EAGAIN: /* of threads and processes */
     case EMFILE:
     case ENFILE:
         return cpu_fail_errno_as(HALY_ERR_RESOURCE_EXHAUSTED, error, what);

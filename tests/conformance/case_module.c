@@ -179,6 +179,18 @@ CASE_MODULE(an_explanation_says_what_would_be_loaded, "KRN-007")
     CTS_TRUE(strstr(text, "would be loaded") != NULL);
 }
 
+CASE_MODULE(of_a_long_path_messages_have_the_end, "KRN-002")
+{
+    char path[1200];
+    haly_module *module = NULL;
+    memset(path, 'd', sizeof path);
+    for (size_t i = 0; i < 1000; i += 100)
+        path[i] = '/';
+    memcpy(path + 1000, "/absent.halb", sizeof "/absent.halb");
+    CTS_STATUS(HALY_ERR_NOT_FOUND, haly_module_load_file(t->context, path, &module));
+    CTS_MESSAGE("/absent.halb");
+}
+
 CASE_MODULE(an_explanation_is_cut_to_the_room_there_is, "KRN-007")
 {
     char whole[1024], cut[1024];

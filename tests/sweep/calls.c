@@ -14,6 +14,7 @@
 #include <link.h>
 #include <pthread.h>
 #include <sched.h>
+#include <spawn.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdio_ext.h>
@@ -166,6 +167,47 @@ static int sweep_open(const char *path, int flags, ...)
     inject_look(path);
     FAIL_IN_TURN(GROUP_OPEN, -1);
     return open(stand_in_for != NULL && strcmp(path, stand_in_for) == 0 ? stand_in : path, flags, mode);
+}
+
+static int sweep_openat(int folder, const char *path, int flags, ...)
+{
+    va_list arguments;
+    va_start(arguments, flags);
+    const mode_t mode = (flags & (O_CREAT | O_TMPFILE)) != 0 ? va_arg(arguments, mode_t) : 0;
+    va_end(arguments);
+    FAIL_IN_TURN(GROUP_OPEN, -1);
+    return openat(folder, path, flags, mode);
+}
+
+static char *sweep_mkdtemp(char *pattern)
+{
+    FAIL_IN_TURN(GROUP_OPEN, NULL);
+    return mkdtemp(pattern);
+}
+
+static int sweep_mkdir(const char *path, mode_t mode)
+{
+    FAIL_IN_TURN(GROUP_LOOK, -1);
+    return mkdir(path, mode);
+}
+
+static int sweep_renameat(int from_folder, const char *from, int to_folder, const char *to)
+{
+    FAIL_IN_TURN(GROUP_LOOK, -1);
+    return renameat(from_folder, from, to_folder, to);
+}
+
+static off_t sweep_lseek(int file, off_t offset, int from)
+{
+    FAIL_IN_TURN(GROUP_LOOK, -1);
+    return lseek(file, offset, from);
+}
+
+static int sweep_access(const char *path, int mode)
+{
+    inject_look(path);
+    FAIL_IN_TURN(GROUP_LOOK, -1);
+    return access(path, mode);
 }
 
 static FILE *sweep_fopen(const char *path, const char *mode)
@@ -387,7 +429,38 @@ static int sweep_dladdr1(const void *address, Dl_info *out, void **extra, int fl
     return dladdr1(address, out, extra, flags);
 }
 
-/* ---- threads and the rest of the system ---- */
+/* ---- threads, processes and the rest of the system ---- */
+
+static int sweep_posix_spawn(pid_t *out_child, const char *path, const posix_spawn_file_actions_t *actions,
+                             const posix_spawnattr_t *attributes, char *const *arguments, char *const *environment)
+{
+    RETURN_IN_TURN(GROUP_THREAD);
+    return posix_spawn(out_child, path, actions, attributes, arguments, environment);
+}
+
+static int sweep_posix_spawn_file_actions_init(posix_spawn_file_actions_t *actions)
+{
+    RETURN_IN_TURN(GROUP_THREAD);
+    return posix_spawn_file_actions_init(actions);
+}
+
+static int sweep_posix_spawn_file_actions_adddup2(posix_spawn_file_actions_t *actions, int from, int to)
+{
+    RETURN_IN_TURN(GROUP_THREAD);
+    return posix_spawn_file_actions_adddup2(actions, from, to);
+}
+
+static int sweep_posix_spawn_file_actions_addclosefrom_np(posix_spawn_file_actions_t *actions, int from)
+{
+    RETURN_IN_TURN(GROUP_THREAD);
+    return posix_spawn_file_actions_addclosefrom_np(actions, from);
+}
+
+static int sweep_posix_spawnattr_init(posix_spawnattr_t *attributes)
+{
+    RETURN_IN_TURN(GROUP_THREAD);
+    return posix_spawnattr_init(attributes);
+}
 
 static int sweep_pthread_create(pthread_t *out_thread, const pthread_attr_t *attributes, void *(*run)(void *),
                                 void *argument)
@@ -510,6 +583,17 @@ const struct interposed interposed_calls[] = {CALL(malloc),
                                               CALL(write),
                                               CALL(pwrite),
                                               CALL(flock),
+                                              CALL(openat),
+                                              CALL(mkdtemp),
+                                              CALL(mkdir),
+                                              CALL(renameat),
+                                              CALL(lseek),
+                                              CALL(access),
+                                              CALL(posix_spawn),
+                                              CALL(posix_spawn_file_actions_init),
+                                              CALL(posix_spawn_file_actions_adddup2),
+                                              CALL(posix_spawn_file_actions_addclosefrom_np),
+                                              CALL(posix_spawnattr_init),
                                               CALL(ftruncate),
                                               CALL(fread),
                                               CALL(fgets),
