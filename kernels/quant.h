@@ -14,9 +14,7 @@
 
 HALY_INLINE float quant_half(HALY_GLOBAL const haly_u8 *bytes)
 {
-    haly_f16 value;
-    value.bits = (haly_u16)(bytes[0] | (haly_u32)bytes[1] << 8);
-    return haly_f16_to_f32(value);
+    return haly_f16_to_f32(haly_f16_from_bits((haly_u16)(bytes[0] | (haly_u32)bytes[1] << 8)));
 }
 
 /** Dequantises weights j and j + 16 of a block, j < 16. `format` should be a constant. */

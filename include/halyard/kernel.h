@@ -64,6 +64,7 @@
  * vectorise (CMake's halyard_add_kernels() does the same); gcc for s390x also needs -fexcess-precision=fast:
  *     cc -shared -fPIC -fvisibility=hidden -O3 -ffp-contract=off -fno-math-errno -fno-trapping-math mine.c -o mine.halo
  * As OpenCL C the driver compiles it (kernel_opencl.h), as CUDA C NVRTC or nvcc with --fmad=false (kernel_cuda.h).
+ * As Ascend C its compiler does (kernel_ascend.h).
  * -DHALY_KERNEL_SUFFIX=_avx2 is added to every exported symbol, so one library can hold several builds. Each kernel
  * exports `haly_kernel_meta_<name>`, a struct haly_kernel_meta (kernel_host.h).
  */
@@ -74,6 +75,8 @@
 #include <halyard/kernel_arguments.h>
 #if defined(HALY_TARGET_SIMT)
 #include <halyard/kernel_simt.h>
+#elif defined(HALY_TARGET_ASCEND)
+#include <halyard/kernel_loop.h>
 #else
 #include <halyard/kernel_host.h>
 #endif

@@ -14,7 +14,7 @@
 #define HALY_TARGET_CUDA 1
 #define HALY_TARGET_SIMT 1
 #elif defined(__NPU_ARCH__) || defined(__CCE_AICORE__)
-#error "halyard/kernel.h has no Ascend C branch yet: compile this kernel for the host"
+#define HALY_TARGET_ASCEND 1
 #elif defined(__GNUC__) && (defined(__x86_64__) || defined(__aarch64__) || defined(__s390x__))
 #define HALY_TARGET_HOST 1
 #else
@@ -29,6 +29,8 @@
 #include <halyard/kernel_opencl.h>
 #elif defined(HALY_TARGET_CUDA)
 #include <halyard/kernel_cuda.h>
+#elif defined(HALY_TARGET_ASCEND)
+#include <halyard/kernel_ascend.h>
 #else
 #include <stddef.h>
 #include <stdint.h>
@@ -54,6 +56,7 @@ typedef int64_t haly_i64;
 #define HALY_LOCAL_STORAGE
 #endif
 #define HALY_FN static inline __attribute__((unused))
+#define HALY_NOT_INLINE_ static __attribute__((unused))
 #define HALY_INLINE static inline __attribute__((always_inline, unused))
 
 /* Fused multiply-add is one instruction, and haly_mad() uses it. */

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Refused by opencl spaces: changes address space of pointer */
+/* Refused by opencl spaces ascend: changes address space|no matching function|cannot initialize a variable */
 #include <halyard/kernel.h>
 
 HALY_KERNEL(unmarked_pointer, (INOUT, float, x))

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Refused by host spaces opencl cuda: read-only|const-qualified|must be a modifiable lvalue */
+/* Refused by host spaces opencl cuda ascend: read-only|const-qualified|must be a modifiable lvalue */
 #include <halyard/kernel.h>
 
 HALY_KERNEL(write_to_input, (IN, float, x))
