@@ -31,6 +31,14 @@ compile_ascend() {
     clang++ -x c++ -std=c++17 -fsyntax-only -Wall -Werror -D__NPU_ARCH__=2201 -Itests/dialect/ascend \
         "${INCLUDES[@]}" "${@:2}" "$1"
 }
+# compile_nvrtc FILE: PTX that holds an entry; the library stands in the toolkit that nvcc belongs to.
+compile_nvrtc() {
+    local toolkit
+    toolkit=$(dirname "$(dirname "$(readlink -f "$NVCC")")")
+    python3 tests/dialect/cuda/nvrtc.py "$toolkit/lib64/libnvrtc.so" "$1" --gpu-architecture=compute_80 --fmad=false \
+        "${INCLUDES[@]}" >"$SAID/ptx"
+    grep -c '^\.visible \.entry' "$SAID/ptx"
+}
 
 for_each_standard() {
     local standard
@@ -51,6 +59,7 @@ for file in "${KERNELS[@]}"; do
     check "$file keeps address spaces apart on a host" compile_spaces "$file"
     check "$file has the types that Ascend C asks for" compile_ascend "$file"
     [ -z "$NVCC" ] || check "$file compiles as CUDA C for sm_80 and sm_90" for_each_architecture "$file"
+    [ -z "$NVCC" ] || check "NVRTC makes PTX of $file" compile_nvrtc "$file"
 done
 
 ascend_values() {
