@@ -1,16 +1,18 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The operator kernels of a context, each asked of the backend once. Backends are called with no lock held, so two
- * threads may fetch the same kernel at once; the first one kept is everybody's. */
+/* The operator kernels of a context, each asked of the backend once: of the module that it brings, or of one that it
+ * makes of the core's source. Backends are called with no lock held, so two threads may fetch the same kernel at once;
+ * the first one kept is everybody's. */
 #include "operator_kernels.h"
 
 #include <stdlib.h>
 #include <string.h>
 
+#include "operator_sources.h"
 #include "plan_cache.h"
 
 struct operator_kernels {
-    pthread_mutex_t lock; /* what follows */
-    haly_module *module;  /* NULL: not loaded yet */
+    pthread_mutex_t lock;                       /* what follows */
+    haly_module *modules[OPERATOR_SOURCES_MAX]; /* of each source, or the first for all; NULL: not loaded yet */
     haly_kernel **kernels;
     uint32_t count, capacity;
 };
@@ -29,33 +31,79 @@ void operator_kernels_destroy(struct operator_kernels *kernels)
         return;
     for (uint32_t i = 0; i < kernels->count; i++)
         haly_kernel_release(kernels->kernels[i]);
-    haly_module_release(kernels->module);
+    for (uint32_t i = 0; i < OPERATOR_SOURCES_MAX; i++)
+        haly_module_release(kernels->modules[i]);
     pthread_mutex_destroy(&kernels->lock);
     free(kernels->kernels);
     free(kernels);
 }
 
-static haly_status load(haly_context *context, struct operator_kernels *kernels, haly_module **out_module)
+/* The source that a kernel is in, by the kernels' own list; OPERATOR_SOURCES_MAX: none. */
+static uint32_t source_of(const char *kernel)
+{
+    static const struct {
+        const char *source, *kernel; /* a source's row stands before those of its kernels */
+    } rows[] = {
+#define SOURCE(file_) {#file_, NULL},
+#define KERNEL(name_) {NULL, #name_},
+#include "kernels.def"
+#undef KERNEL
+    };
+    const char *source = NULL;
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        if (rows[i].source != NULL)
+            source = rows[i].source;
+        else if (strcmp(rows[i].kernel, kernel) == 0)
+            break;
+    }
+    for (uint32_t i = 0; i < operator_source_count; i++)
+        if (strcmp(operator_sources[i].name, source) == 0)
+            return i;
+    return OPERATOR_SOURCES_MAX;
+}
+
+/* Which module a kernel is in, and how that one is loaded. */
+static haly_status choose(const haly_context *context, const char *kernel, uint32_t *out_index,
+                          haly_module_desc *out_desc)
 {
     const haly_device_spec *spec = &context->device->spec;
-    const haly_module_desc desc = {HALY_MODULE_DESC_INIT, .format = HALY_MODULE_OPERATORS};
+    *out_desc = (haly_module_desc){HALY_MODULE_DESC_INIT, .format = HALY_MODULE_OPERATORS};
+    *out_index = 0;
+    if ((spec->capabilities & HALY_CAP_OPERATOR_KERNELS) != 0)
+        return HALY_OK;
+    if ((spec->capabilities & HALY_CAP_KERNELS) == 0)
+        return FAIL(HALY_ERR_UNSUPPORTED,
+                    "device %s:%u neither brings operator kernels nor loads any, so operators cannot be lowered",
+                    spec->backend, spec->index);
+    *out_index = source_of(kernel);
+    if (*out_index == OPERATOR_SOURCES_MAX)
+        return FAIL(HALY_ERR_UNSUPPORTED, "there is no operator kernel named \"%s\"", kernel);
+    out_desc->format = HALY_MODULE_SOURCE;
+    out_desc->data = operator_sources[*out_index].text;
+    out_desc->size = operator_sources[*out_index].size;
+    return HALY_OK;
+}
+
+static haly_status load(haly_context *context, struct operator_kernels *kernels, const char *kernel,
+                        haly_module **out_module)
+{
+    haly_module_desc desc;
     haly_module *module = NULL;
+    uint32_t index;
+    TRY(choose(context, kernel, &index, &desc));
     pthread_mutex_lock(&kernels->lock);
-    *out_module = kernels->module;
+    *out_module = kernels->modules[index];
     pthread_mutex_unlock(&kernels->lock);
     if (*out_module != NULL)
         return HALY_OK;
-    if ((spec->capabilities & HALY_CAP_OPERATOR_KERNELS) == 0)
-        return FAIL(HALY_ERR_UNSUPPORTED, "device %s:%u brings no operator kernels to lower operators to",
-                    spec->backend, spec->index);
     TRY(haly_module_load(context, &desc, &module));
     module->object.is_internal = true;
     pthread_mutex_lock(&kernels->lock);
-    if (kernels->module == NULL) {
-        kernels->module = module;
+    if (kernels->modules[index] == NULL) {
+        kernels->modules[index] = module;
         module = NULL;
     }
-    *out_module = kernels->module;
+    *out_module = kernels->modules[index];
     pthread_mutex_unlock(&kernels->lock);
     haly_module_release(module);
     return HALY_OK;
@@ -108,7 +156,7 @@ haly_status operator_kernel_get(haly_context *context, const char *name, haly_ke
     pthread_mutex_unlock(&kernels->lock);
     if (*out_kernel != NULL)
         return HALY_OK;
-    TRY(load(context, kernels, &module));
+    TRY(load(context, kernels, name, &module));
     TRY(fetch(context, module, name, &kernel));
     pthread_mutex_lock(&kernels->lock);
     *out_kernel = keep(kernels, kernel, name);

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The operator kernels of a context: the module that its backend brings, loaded when the first operator is lowered. */
+/* The operator kernels of a context: the module that its backend brings, or the core's source, loaded when
+ * the first operator that needs it is lowered. */
 #ifndef HAL_OPERATOR_KERNELS_H
 #define HAL_OPERATOR_KERNELS_H
 

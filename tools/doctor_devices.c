@@ -119,7 +119,7 @@ void doctor_devices(haly_instance *instance)
             continue;
         }
         snprintf(subject, sizeof subject, "device %s:%u", spec.backend, spec.index);
-        if ((spec.capabilities & (HALY_CAP_OPERATOR_KERNELS | HALY_CAP_PLANS)) == 0) {
+        if ((spec.capabilities & (HALY_CAP_OPERATOR_KERNELS | HALY_CAP_PLANS | HALY_CAP_KERNELS)) == 0) {
             try_opening(instance, device, subject);
             continue;
         }

@@ -74,6 +74,16 @@ a_wrong_layer_reaches_the_suite() {
         grep 'did you mean "validate"'
 }
 
+# Memory, streams and launches are enough for every operator: the core lowers them to kernels that it brings as source.
+operators_by_lowering() {
+    local folder
+    folder=$(mktemp -d)
+    HALYARD_CACHE_DIR=$folder/cache "$CTS" --backend "$BUILD/default/fakes/launch_only/libhalyard_backend_launch_only.so" \
+        --filter 'operator.*' --json "$LOGS/cts-launch-only.json"
+    rm -r "$folder"
+    python3 "$ROOT/ci/cts_floor.py" "$LOGS/cts-launch-only.json" operator=60
+}
+
 check "every requirement has a case and every case a requirement" "$CTS" --check-requirements
 run_cts default cpu
 check "cpu passes enough distinct cases" enough_cases
@@ -81,6 +91,7 @@ check "the suite shows the validation layer no misuse" no_finding_anywhere
 check "the suite passes under the trace layer, and its traces are whole" traces_are_whole
 check "the suite takes layers from the environment" a_wrong_layer_reaches_the_suite
 check "a backend that cannot be tested is an error" untestable_is_an_error
+check "a backend that only launches has every operator" operators_by_lowering
 check "a relative path names a backend" relative_path_is_found
 check "JSON names capabilities" capabilities_are_named
 check "two reports cannot share standard output" exits 2 "$CTS" --json - --junit -

@@ -83,7 +83,7 @@ static bool lacks_capability(struct cts *t)
                            name != NULL ? name : "what this library does not know");
     }
     if ((t->info->flags & CTS_OPERATORS) != 0 &&
-        (t->spec.capabilities & (HALY_CAP_PLANS | HALY_CAP_OPERATOR_KERNELS)) == 0)
+        (t->spec.capabilities & (HALY_CAP_PLANS | HALY_CAP_OPERATOR_KERNELS | HALY_CAP_KERNELS)) == 0)
         (void)snprintf(t->reason, sizeof t->reason, "the device declares neither operators nor operator kernels");
     return t->reason[0] != '\0';
 }
