@@ -271,7 +271,7 @@ static haly_status read_bundle(struct reader *reader)
 
 haly_status bundle_open(const char *label, const void *bytes, uint64_t size, struct bundle *out_bundle)
 {
-    struct bundle bundle = {NULL};
+    struct bundle bundle = {.table = NULL};
     struct bundle_sections *sections = malloc(sizeof *sections);
     struct reader reader = {.label = label, .sections = sections, .bundle = &bundle};
     if (sections == NULL)

@@ -66,7 +66,7 @@ static void put_record(struct output *out, unsigned tag, struct output *payload)
 
 static void put_kernel(struct output *out, const haly_kernel_info *kernel)
 {
-    struct output payload = {NULL};
+    struct output payload = {.bytes = NULL};
     put_text(&payload, kernel->name);
     put_number(&payload, kernel->argument_bytes, 4);
     for (unsigned d = 0; d < 3; d++)
@@ -87,7 +87,7 @@ static void put_kernel(struct output *out, const haly_kernel_info *kernel)
 
 static void put_image(struct output *out, const struct bundle_image *image, uint32_t number)
 {
-    struct output payload = {NULL};
+    struct output payload = {.bytes = NULL};
     unsigned char hash[SHA256_BYTES];
     sha256_of(image->data, (size_t)image->size, hash);
     put_number(&payload, (uint32_t)image->format, 4);
@@ -167,7 +167,7 @@ static uint64_t put_all(struct output *out, const haly_kernel_info *kernels, uin
                         const struct bundle_image *images, uint32_t image_count)
 {
     struct placed placed[BUNDLE_IMAGES_MAX + 3] = {{0}};
-    struct output names = {NULL};
+    struct output names = {.bytes = NULL};
     char name[32];
     put(&names, "", 1);
     placed[1] = (struct placed){names.size, out->size, 0, SHT_PROGBITS};
@@ -204,7 +204,7 @@ haly_status bundle_write(const char *label, const haly_kernel_info *kernels, uin
                          const struct bundle_image *images, uint32_t image_count, void **out_bytes, uint64_t *out_size)
 {
     static const unsigned char no_header[sizeof(Elf64_Ehdr)];
-    struct output out = {NULL}, header = {NULL};
+    struct output out = {.bytes = NULL}, header = {.bytes = NULL};
     TRY(check_input(label, kernels, kernel_count, images, image_count));
     put(&out, no_header, sizeof no_header);
     put_header(&header, put_all(&out, kernels, kernel_count, images, image_count), image_count + 3);

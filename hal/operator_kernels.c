@@ -73,7 +73,7 @@ static haly_status choose(const haly_context *context, const char *kernel, uint3
         return HALY_OK;
     if ((spec->capabilities & HALY_CAP_KERNELS) == 0)
         return FAIL(HALY_ERR_UNSUPPORTED,
-                    "device %s:%u neither brings operator kernels nor loads any, so operators cannot be lowered",
+                    "device %s:%u brings no operator kernels and loads none, so operators cannot be lowered",
                     spec->backend, spec->index);
     *out_index = source_of(kernel);
     if (*out_index == OPERATOR_SOURCES_MAX)

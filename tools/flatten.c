@@ -294,6 +294,17 @@ static bool mark_done(struct flattener *self, const struct source *source)
     return true;
 }
 
+/* Expands what was read of a file. */
+static bool expand_text(struct flattener *self, struct source *source)
+{
+    strip_comments(source->text);
+    source->is_guarded = has_guard(source->text);
+    source->conditions = source->is_guarded ? -1 : 0;
+    if (source->is_guarded && is_unconditional(source->from) && !mark_done(self, source))
+        return false;
+    return put_position(self, source->name, 1) && expand(self, source);
+}
+
 static bool expand_path(struct flattener *self, struct source *from, const char *name, const char *path)
 {
     struct source *source = calloc(1, sizeof *source);
@@ -302,15 +313,8 @@ static bool expand_path(struct flattener *self, struct source *from, const char 
     *source = (struct source){.name = name, .line = 1, .from = from};
     snprintf(source->path, sizeof source->path, "%s", path);
     source->text = read_text(path);
-    bool is_good = source->text != NULL || refuse(self, from, "%s cannot be read: %s", path, strerror(errno));
-    if (is_good) {
-        strip_comments(source->text);
-        source->is_guarded = has_guard(source->text);
-        if (source->is_guarded && is_unconditional(from))
-            is_good = mark_done(self, source);
-        source->conditions = source->is_guarded ? -1 : 0;
-        is_good = is_good && put_position(self, name, 1) && expand(self, source);
-    }
+    const bool is_good = source->text != NULL ? expand_text(self, source)
+                                              : refuse(self, from, "%s cannot be read: %s", path, strerror(errno));
     free(source->text);
     free(source);
     return is_good;

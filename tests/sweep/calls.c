@@ -438,47 +438,27 @@ static int sweep_posix_spawn(pid_t *out_child, const char *path, const posix_spa
     return posix_spawn(out_child, path, actions, attributes, arguments, environment);
 }
 
-static int sweep_posix_spawn_file_actions_init(posix_spawn_file_actions_t *actions)
-{
-    RETURN_IN_TURN(GROUP_THREAD);
-    return posix_spawn_file_actions_init(actions);
-}
-
-static int sweep_posix_spawn_file_actions_adddup2(posix_spawn_file_actions_t *actions, int from, int to)
-{
-    RETURN_IN_TURN(GROUP_THREAD);
-    return posix_spawn_file_actions_adddup2(actions, from, to);
-}
-
-static int sweep_posix_spawn_file_actions_addclosefrom_np(posix_spawn_file_actions_t *actions, int from)
-{
-    RETURN_IN_TURN(GROUP_THREAD);
-    return posix_spawn_file_actions_addclosefrom_np(actions, from);
-}
-
-static int sweep_posix_spawnattr_init(posix_spawnattr_t *attributes)
-{
-    RETURN_IN_TURN(GROUP_THREAD);
-    return posix_spawnattr_init(attributes);
-}
+/* What only sets up a thread or process before it starts. */
+#define SETS_UP(group_, name_, parameters_, arguments_)                                                                \
+    static int sweep_##name_ parameters_                                                                               \
+    {                                                                                                                  \
+        RETURN_IN_TURN(group_);                                                                                        \
+        return name_ arguments_;                                                                                       \
+    }
+SETS_UP(GROUP_THREAD, posix_spawn_file_actions_init, (posix_spawn_file_actions_t * actions), (actions))
+SETS_UP(GROUP_THREAD, posix_spawn_file_actions_adddup2, (posix_spawn_file_actions_t * actions, int from, int to),
+        (actions, from, to))
+SETS_UP(GROUP_THREAD, posix_spawn_file_actions_addclosefrom_np, (posix_spawn_file_actions_t * actions, int from),
+        (actions, from))
+SETS_UP(GROUP_SYSTEM, pthread_attr_setstacksize, (pthread_attr_t * attributes, size_t size), (attributes, size))
+SETS_UP(GROUP_THREAD, pthread_attr_init, (pthread_attr_t * attributes), (attributes))
+SETS_UP(GROUP_THREAD, posix_spawnattr_init, (posix_spawnattr_t * attributes), (attributes))
 
 static int sweep_pthread_create(pthread_t *out_thread, const pthread_attr_t *attributes, void *(*run)(void *),
                                 void *argument)
 {
     RETURN_IN_TURN(GROUP_THREAD);
     return pthread_create(out_thread, attributes, run, argument);
-}
-
-static int sweep_pthread_attr_init(pthread_attr_t *attributes)
-{
-    RETURN_IN_TURN(GROUP_THREAD);
-    return pthread_attr_init(attributes);
-}
-
-static int sweep_pthread_attr_setstacksize(pthread_attr_t *attributes, size_t size)
-{
-    RETURN_IN_TURN(GROUP_SYSTEM);
-    return pthread_attr_setstacksize(attributes, size);
 }
 
 static int sweep_pthread_setname_np(pthread_t thread, const char *name)

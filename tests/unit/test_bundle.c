@@ -50,7 +50,7 @@ static struct file write_example(void)
 /* Opens a copy of exact size, so that a read past its end shows under a sanitizer. */
 static haly_status open_copy(const void *bytes, uint64_t size)
 {
-    struct bundle bundle = {NULL};
+    struct bundle bundle = {.table = NULL};
     unsigned char *copy = malloc(size + (size == 0));
     memcpy(copy, bytes, size);
     const haly_status status = bundle_open("a.halb", copy, size, &bundle);
@@ -102,7 +102,7 @@ static void set_field(unsigned char *header, size_t field, uint64_t value, size_
 
 static void what_was_written_is_read(void **state)
 {
-    struct bundle bundle = {NULL};
+    struct bundle bundle = {.table = NULL};
     const struct file file = write_example();
     (void)state;
     assert_int_equal(bundle_open("a.halb", file.bytes, file.size, &bundle), HALY_OK);

@@ -142,7 +142,7 @@ static void a_workspace_is_given_and_taken_back(void **state)
 static void what_neither_path_can_do_has_both_reasons(void **state)
 {
     (void)state;
-    fixture.backend.capabilities &= ~(uint64_t)HALY_CAP_OPERATOR_KERNELS;
+    fixture.backend.capabilities &= ~(uint64_t)(HALY_CAP_OPERATOR_KERNELS | HALY_CAP_KERNELS);
     open_context();
     haly_tensor tensors[3] = {haly_f32_1d(NULL, 8), haly_f32_1d(NULL, 8), haly_f32_1d(NULL, 8)};
     haly_op_desc desc = add_desc(tensors, 0);
