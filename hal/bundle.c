@@ -12,10 +12,7 @@
 #include "image.h"
 #include "sha256.h"
 
-#define RECORD_KERNEL 1U
-#define RECORD_IMAGE 2U
 #define RECORD_IS_OPTIONAL 1U
-#define RECORD_HEAD_BYTES 8U
 #define ARGUMENT_BYTES 12U
 
 /* Bytes still to be read of a record. */
@@ -94,7 +91,7 @@ static haly_status take_record(const struct reader *reader, struct cursor *manif
     if (manifest->is_short)
         return FAIL(HALY_ERR_CORRUPT, "%s: record %u of " BUNDLE_MANIFEST_SECTION " is cut short", reader->label,
                     index);
-    if (out_record->tag != RECORD_KERNEL && out_record->tag != RECORD_IMAGE &&
+    if (out_record->tag != BUNDLE_RECORD_KERNEL && out_record->tag != BUNDLE_RECORD_IMAGE &&
         (out_record->flags & RECORD_IS_OPTIONAL) == 0)
         return FAIL(HALY_ERR_UNSUPPORTED,
                     "%s: record %u of " BUNDLE_MANIFEST_SECTION " has tag %u, which this version does not know",
@@ -127,10 +124,10 @@ static haly_status count_records(struct reader *reader)
     TRY(open_manifest(reader, &manifest));
     for (uint32_t index = 0; manifest.left > 0; index++) {
         TRY(take_record(reader, &manifest, index, &record));
-        reader->kernel_count += record.tag == RECORD_KERNEL;
-        reader->image_count += record.tag == RECORD_IMAGE;
+        reader->kernel_count += record.tag == BUNDLE_RECORD_KERNEL;
+        reader->image_count += record.tag == BUNDLE_RECORD_IMAGE;
         /* No argument takes less than its own bytes, so this is never less than there are. */
-        if (record.tag == RECORD_KERNEL)
+        if (record.tag == BUNDLE_RECORD_KERNEL)
             reader->argument_count += (uint32_t)(record.payload.left / ARGUMENT_BYTES);
     }
     if (reader->image_count == 0 || reader->image_count > BUNDLE_IMAGES_MAX)
@@ -244,9 +241,9 @@ static haly_status take_records(struct reader *reader)
     TRY(open_manifest(reader, &manifest));
     for (uint32_t index = 0; manifest.left > 0; index++) {
         TRY(take_record(reader, &manifest, index, &record));
-        if (record.tag == RECORD_KERNEL)
+        if (record.tag == BUNDLE_RECORD_KERNEL)
             TRY(take_kernel(reader, &record.payload, &reader->kernels[kernels++]));
-        else if (record.tag == RECORD_IMAGE)
+        else if (record.tag == BUNDLE_RECORD_IMAGE)
             TRY(take_image(reader, &record.payload, &reader->bundle->images[reader->bundle->image_count++]));
     }
     for (uint32_t i = 0; i < BUNDLE_IMAGES_MAX; i++)

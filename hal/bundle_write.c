@@ -82,7 +82,7 @@ static void put_kernel(struct output *out, const haly_kernel_info *kernel)
         put_number(&payload, kernel->arguments[i].is_const != 0, 1);
         put_number(&payload, 0, 2);
     }
-    put_record(out, 1, &payload);
+    put_record(out, BUNDLE_RECORD_KERNEL, &payload);
 }
 
 static void put_image(struct output *out, const struct bundle_image *image, uint32_t number)
@@ -97,7 +97,7 @@ static void put_image(struct output *out, const struct bundle_image *image, uint
     put_text(&payload, image->architecture);
     put_text(&payload, image->minimum_version);
     put_text(&payload, image->options);
-    put_record(out, 2, &payload);
+    put_record(out, BUNDLE_RECORD_IMAGE, &payload);
 }
 
 /* What a section header is made of. */

@@ -52,6 +52,7 @@ for_each_architecture() {
 }
 
 mapfile -t KERNELS < <(git ls-files --cached --others --exclude-standard -- '*.haly.c' ':!tests/dialect/refused' ':!tests/unit')
+[ -n "$NVCC" ] || skip "CUDA" "no CUDA toolkit is installed"
 [ ${#KERNELS[@]} -ge 16 ] || fail "kernels" "found only ${#KERNELS[@]}"
 for file in "${KERNELS[@]}"; do
     check "$file compiles as OpenCL C 1.2, 2.0 and 3.0" for_each_standard "$file"

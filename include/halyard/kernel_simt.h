@@ -105,18 +105,20 @@
 #define HALY_NO_BARRIER_
 #define HALY_END_BARRIER_ HALY_BARRIER,
 #define HALY_REGION_(t, end)                                                                                           \
-    for (haly_u32 t HALY_MAYBE_UNUSED_ = HALY_ITEM_INDEX_, t##_left = 1; t##_left != 0; end t##_left = 0) switch (0)                      \
+    for (haly_u32 t HALY_MAYBE_UNUSED_ = HALY_ITEM_INDEX_, t##_left = 1; t##_left != 0; end t##_left = 0) switch (0)   \
     default:
 #define HALY_REGION_BELOW_(t, limit, end)                                                                              \
-    for (haly_u32 t HALY_MAYBE_UNUSED_ = HALY_ITEM_INDEX_, t##_left = 1; t##_left != 0; end t##_left = 0)                                 \
+    for (haly_u32 t HALY_MAYBE_UNUSED_ = HALY_ITEM_INDEX_, t##_left = 1; t##_left != 0; end t##_left = 0)              \
         switch ((haly_u32)(t < (limit)))                                                                               \
         case 1:
 #define HALY_REGION2_(x, y, end)                                                                                       \
-    for (haly_u32 x HALY_MAYBE_UNUSED_ = HALY_ITEM_(0), y HALY_MAYBE_UNUSED_ = HALY_ITEM_(1), x##_left = 1; x##_left != 0; end x##_left = 0) switch (0)      \
+    for (haly_u32 x HALY_MAYBE_UNUSED_ = HALY_ITEM_(0), y HALY_MAYBE_UNUSED_ = HALY_ITEM_(1), x##_left = 1;            \
+         x##_left != 0; end x##_left = 0)                                                                              \
+    switch (0)                                                                                                         \
     default:
 #define HALY_REGION3_(x, y, z, end)                                                                                    \
-    for (haly_u32 x HALY_MAYBE_UNUSED_ = HALY_ITEM_(0), y HALY_MAYBE_UNUSED_ = HALY_ITEM_(1),                      \
-                  z HALY_MAYBE_UNUSED_ = HALY_ITEM_(2), x##_left = 1; x##_left != 0;                \
+    for (haly_u32 x HALY_MAYBE_UNUSED_ = HALY_ITEM_(0), y HALY_MAYBE_UNUSED_ = HALY_ITEM_(1),                          \
+                  z HALY_MAYBE_UNUSED_ = HALY_ITEM_(2), x##_left = 1; x##_left != 0;                                   \
          end x##_left = 0)                                                                                             \
     switch (0)                                                                                                         \
     default:

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Refused by host spaces opencl cuda ascend: HALY_MAP_COMMA_|expected|error */
+/* Refused by host spaces opencl cuda ascend: HALY_MAP_COMMA_ */
 #include <halyard/kernel.h>
 
 HALY_KERNEL(too_many_arguments, (VAL, float, a), (VAL, float, b), (VAL, float, c), (VAL, float, d), (VAL, float, e),
